@@ -1,0 +1,11 @@
+"""Neural networks as pure functions, every gradient derived by hand beside its function."""
+
+from jaxnn import activations as activations
+from jaxnn import losses as losses
+import jaxnn.metrics as metrics
+from jaxnn import regularizers as regularizers
+from jaxnn import layers as layers
+from jaxnn import backprop as backprop
+from jaxnn import optimizers as optimizers
+from jaxnn import data as data
+from jaxnn import train as train

@@ -1,0 +1,67 @@
+"""The gradient of a network's objective, in two exchangeable ways: by hand and by autodiff.
+
+The objective is the slides' L(W) = (1/N) sum_i L_i(f(x_i, W), y_i) + R(W).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxnn.layers import Layer
+from jaxnn.regularizers import Regularizer
+from jaxnn.rules import vjp_of
+
+
+class Aux(NamedTuple):
+    """What a gradient step shows besides the objective."""
+
+    state: Any  # the layers' state after the forward pass
+    losses: Float[Array, " batch"]  # the loss of each example, without the penalty
+    predictions: Float[Array, "batch ..."]
+
+
+def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None) -> Callable:
+    """The gradient by the chain rule, walked by the layers' own backward passes.
+
+    Args:
+      model: a layer, most often `layers.serial(...)`.
+      loss: (predictions, targets) -> one value per example, with its `_vjp` beside it.
+      regularizer: the penalty R(W); None is 0.
+
+    Returns:
+      gradient(params, state, x, y, key) -> ((objective, Aux), grads).
+
+    Raises:
+      LookupError: the loss has no hand-derived gradient.
+    """
+    loss_vjp = vjp_of(loss)
+
+    def gradient(params, state, x, y, key):
+        predictions, state, saved = model.forward(params, state, x, key, True)
+        losses = loss(predictions, y)
+        each = jnp.full_like(losses, 1 / losses.size)  # d mean / d loss_i = 1/N
+        grads, _ = model.backward(params, saved, loss_vjp(predictions, y, each))
+        objective = losses.mean()
+        if regularizer is not None:
+            objective += regularizer.penalty(params)
+            grads = jax.tree.map(jnp.add, grads, regularizer.gradient(params))
+        return (objective, Aux(state, losses, predictions)), grads
+
+    return gradient
+
+
+def by_autodiff(model: Layer, loss: Callable, regularizer: Regularizer | None = None) -> Callable:
+    """The same gradient by `jax.value_and_grad` of the forward pass; the same signature."""
+
+    def objective_fn(params, state, x, y, key):
+        predictions, state, _ = model.forward(params, state, x, key, True)
+        losses = loss(predictions, y)
+        objective = losses.mean()
+        if regularizer is not None:
+            objective += regularizer.penalty(params)
+        return objective, Aux(state, losses, predictions)
+
+    return jax.value_and_grad(objective_fn, has_aux=True)

@@ -1,0 +1,124 @@
+"""What a training run is: everything that its hyperparameters decide, and nothing else."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jaxnn.metrics as metrics
+from jaxnn import backprop, checks
+from jaxnn.data import Dataset
+from jaxnn.layers import Layer
+from jaxnn.regularizers import Regularizer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A training set-up with its hyperparameters filled in.
+
+    Attributes:
+      model: the network, a Layer.
+      loss: (predictions, labels) -> one value per example, with its `_vjp` beside it.
+      optimizer: any optax transformation.
+      epochs: passes over the training set, at least 1.
+      batch_size: examples per update; the examples left over in an epoch (other ones in each) are
+        not used. None takes the whole training set for every update.
+      regularizer: a penalty on the params; None for none.
+      metrics: (predictions, labels) -> one value per example, by the name under which its mean is
+        recorded for each split and epoch.
+      monitors: params -> a scalar, recorded under its name after each epoch.
+      gradient: "hand" walks the layers' own backward passes, "autodiff" takes jax.grad.
+
+    Raises:
+      TypeError, ValueError: a field is not of its kind or outside its range.
+    """
+
+    model: Layer
+    loss: Callable
+    optimizer: optax.GradientTransformation
+    epochs: int
+    batch_size: int | None
+    regularizer: Regularizer | None = None
+    metrics: Mapping[str, Callable] = dataclasses.field(
+        default_factory=lambda: {"accuracy": metrics.accuracy}
+    )
+    monitors: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+    gradient: Literal["hand", "autodiff"] = "hand"
+
+    def __post_init__(self):
+        if not isinstance(self.model, Layer):
+            raise TypeError(f"model must be a Layer, got {self.model!r}")
+        if not isinstance(self.optimizer, optax.GradientTransformation):
+            raise TypeError(f"optimizer must be an optax transformation, got {self.optimizer!r}")
+        checks.positive_int("epochs", self.epochs)
+        if self.batch_size is not None:
+            checks.positive_int("batch_size", self.batch_size)
+        if self.gradient not in ("hand", "autodiff"):
+            raise ValueError(f'gradient must be "hand" or "autodiff", got {self.gradient!r}')
+
+    def gradient_fn(self) -> Callable:
+        """(params, state, x, y, key) -> ((objective, Aux), grads)."""
+        way = {"hand": backprop.by_hand, "autodiff": backprop.by_autodiff}[self.gradient]
+        return way(self.model, self.loss, self.regularizer)
+
+    def num_batches(self, num_examples: int) -> int:
+        """Updates per epoch; ValueError where the data do not fill one batch."""
+        if self.batch_size is None:
+            return 1
+        if num_examples < self.batch_size:
+            raise ValueError(
+                f"the training set has {num_examples} examples, not enough for one batch of"
+                f" {self.batch_size}: take a smaller batch_size, or None for the whole set"
+            )
+        return num_examples // self.batch_size
+
+    def check_against(self, dataset: Dataset) -> None:
+        """Finds out, before anything is compiled, whether the model and the loss fit the data.
+
+        Raises:
+          ValueError: too few examples, shapes that do not fit, or labels out of range.
+        """
+        self.num_batches(len(dataset.train.inputs))
+        self.gradient_fn()
+        one = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), dataset.train
+        )
+        predictions = jax.eval_shape(self._predict, one.inputs)
+        out_shape = predictions.shape[1:]
+        for split in (dataset.train, dataset.test):
+            if split is not None:
+                _check_labels(split.labels, out_shape, self.model.name, dataset.name)
+        try:
+            jax.eval_shape(self.loss, predictions, one.labels)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"the loss cannot compare predictions of shape {out_shape} per example, from"
+                f" {self.model.name}, with labels of shape {one.labels.shape[1:]}: {error}"
+            ) from error
+
+    def _predict(self, inputs: Any) -> Any:
+        params, state, _ = self.model.init(jax.random.key(0), inputs.shape[1:])
+        x = inputs.astype(float_dtype())
+        return self.model.forward(params, state, x, None, False)[0]
+
+
+def float_dtype() -> np.dtype:
+    """float32, or float64 where JAX has been told to use it."""
+    return jnp.result_type(float)
+
+
+def _check_labels(labels: np.ndarray, out_shape: tuple, model_name: str, dataset: str) -> None:
+    if not np.issubdtype(labels.dtype, np.integer):
+        return
+    classes = max(out_shape[-1] if out_shape else 1, 2)  # one logit tells two classes apart
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        where = int(np.flatnonzero(wrong.reshape(len(labels), -1).any(axis=1))[0])
+        raise ValueError(
+            f"label {labels[where]} of example {where} of {dataset} is out of range: the"
+            f" {out_shape} outputs of {model_name} stand for the labels 0 to {classes - 1}"
+        )

@@ -1,0 +1,72 @@
+import dataclasses
+
+import numpy as np
+import optax
+import pytest
+
+from jaxnn import data, layers, losses, train
+
+pytestmark = pytest.mark.usefixtures("no_type_checker")
+
+
+def run(outputs=3, **changes):
+    settings = {
+        "model": layers.serial(layers.dense(4), layers.relu, layers.dense(outputs)),
+        "loss": losses.softmax_cross_entropy,
+        "optimizer": optax.sgd(0.1),
+        "epochs": 2,
+        "batch_size": 30,
+    }
+    return train.Run(**(settings | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"model": "mlp"}, TypeError, "model must be a Layer, got 'mlp'"),
+        ({"optimizer": 0.1}, TypeError, r"optimizer must be an optax transformation, got 0\.1"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"epochs": 1.5}, TypeError, r"epochs must be an int, got 1\.5"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"gradient": "foot"}, ValueError, 'gradient must be "hand" or "autodiff", got \'foot\''),
+    ],
+)
+def test_a_field_that_is_not_of_its_kind_is_refused(changes, error, message):
+    with pytest.raises(error, match=message):
+        run(**changes)
+
+
+def test_what_fits_is_accepted(blobs):
+    run().check_against(blobs)
+    run(batch_size=None).check_against(blobs)
+    run().check_against(dataclasses.replace(blobs, test=None))
+
+
+def test_batches_that_are_not_full_are_left_out():
+    assert run(batch_size=64).num_batches(1617) == 25
+    assert run(batch_size=None).num_batches(1617) == 1
+
+
+def test_data_that_do_not_fill_a_batch_are_refused(blobs):
+    with pytest.raises(ValueError, match="90 examples, not enough for one batch of 91"):
+        run(batch_size=91).check_against(blobs)
+
+
+def test_labels_that_the_outputs_cannot_stand_for_are_refused(blobs):
+    with pytest.raises(ValueError, match=r"label 2 of example 2 of blobs is out of range.*0 to 1"):
+        run(outputs=2).check_against(blobs)
+
+
+def test_images_that_were_not_flattened_are_refused():
+    images = data.from_arrays(np.zeros((6, 4, 4), np.float32), np.zeros(6, np.int32))
+    with pytest.raises(ValueError, match=r"predictions of shape \(4, 3\) per example.*labels"):
+        run(batch_size=6).check_against(images)
+
+
+def test_a_loss_without_a_rule_needs_autodiff(blobs):
+    def own_loss(predictions, targets):
+        return losses.softmax_cross_entropy(predictions, targets)
+
+    with pytest.raises(LookupError, match="autodiff"):
+        run(loss=own_loss).check_against(blobs)
+    run(loss=own_loss, gradient="autodiff").check_against(blobs)

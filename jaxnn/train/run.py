@@ -92,13 +92,15 @@ class Run:
         for split in (dataset.train, dataset.test):
             if split is not None:
                 _check_labels(split.labels, out_shape, self.model.name, dataset.name)
-        try:
-            jax.eval_shape(self.loss, predictions, one.labels)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"the loss cannot compare predictions of shape {out_shape} per example, from"
-                f" {self.model.name}, with labels of shape {one.labels.shape[1:]}: {error}"
-            ) from error
+        for name, function in {"loss": self.loss, **self.metrics}.items():
+            try:
+                jax.eval_shape(function, predictions, one.labels)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"the {name} cannot compare predictions of shape {out_shape} per example, from"
+                    f" {self.model.name}, with {one.labels.dtype} labels of shape"
+                    f" {one.labels.shape[1:]}: {error}"
+                ) from error
 
     def _predict(self, inputs: Any) -> Any:
         params, state, _ = self.model.init(jax.random.key(0), inputs.shape[1:])

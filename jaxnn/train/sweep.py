@@ -187,4 +187,4 @@ def _to_dataset(table, grid: Grid, epochs: int, **attrs: Any) -> "xr.Dataset":
 def _bar(shown: bool, total: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, unit="epoch", disable=not shown, leave=False, dynamic_ncols=True)
+    return tqdm(total=total, unit="epoch", disable=None if shown else True, leave=False, dynamic_ncols=True)

@@ -63,6 +63,13 @@ def test_images_that_were_not_flattened_are_refused():
         run(batch_size=6).check_against(images)
 
 
+def test_the_accuracy_of_a_regression_is_refused():
+    line = data.from_arrays(np.ones((6, 1), np.float32), np.ones((6, 3), np.float32), classes=())
+    with pytest.raises(ValueError, match="the accuracy cannot compare .* float32 labels"):
+        run(loss=losses.squared_error, batch_size=6).check_against(line)
+    run(loss=losses.squared_error, batch_size=6, metrics={}).check_against(line)
+
+
 def test_a_loss_without_a_rule_needs_autodiff(blobs):
     def own_loss(predictions, targets):
         return losses.softmax_cross_entropy(predictions, targets)

@@ -1,0 +1,298 @@
+"""The command line: list the experiments, run them, or verify what is committed.
+
+    python -m experiments list
+    python -m experiments run                          everything; writes reports/
+    python -m experiments run momentum --seeds 3       one, other settings; writes build/custom/
+    python -m experiments verify --quick               a small part again, held against reports/
+
+Each command explains itself: python -m experiments run --help
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from experiments import compare, registry, report, results, store, style
+from experiments.registry import Experiment
+from jaxnn import data
+
+REPORTS = results.ROOT / "reports"
+BUILD = results.ROOT / "build"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 fine, 1 something differs or failed, 2 wrong usage."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    parser, command_parsers = _parser()
+    named = [name for name in registry.NAMES if name in arguments]
+    flags = _add_settings(command_parsers["run"], named[0]) if len(named) == 1 else []
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        hint = "; settings need the name of exactly one experiment" if len(named) != 1 else ""
+        parser.error(f"unknown: {' '.join(unknown)}{hint}")
+    try:
+        if options.command == "list":
+            return _list()
+        if options.command == "run":
+            return _run(options, {flag: getattr(options, flag) for flag in flags})
+        return _verify(options)
+    except (registry.UnknownExperimentError, results.NoResultsError, _FolderError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def use_every_core() -> None:
+    """One JAX device per core, so that the lanes of a sweep run on all of them.
+
+    Must come before JAX's first computation. Results do not depend on it.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")  # the cores that we may use; not on macOS
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    jax.config.update("jax_num_cpu_devices", cores)
+
+
+class _FolderError(OSError):
+    """The results cannot be written where they should be."""
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "python -m experiments", description=__doc__, formatter_class=raw
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | run | verify")
+    names: dict[str, Any] = {
+        "nargs": "*",
+        "metavar": "name",
+        "help": "an experiment; without a name, all of them",
+    }
+    quick: dict[str, Any] = {
+        "action": "store_true",
+        "help": "fewer seeds, settings and epochs; the same numbers",
+    }
+
+    commands.add_parser("list", help="name, time and question of each experiment")
+    run = commands.add_parser(
+        "run",
+        help="run experiments and write their results, figures and pages",
+        description="Runs experiments and writes results, figures, verdicts and pages. What ran on "
+        "this machine before, with the same code, settings, versions and data, is not computed "
+        "again, only drawn and judged. With exactly one name, its settings are options too: "
+        "run NAME --help shows them.",
+    )
+    run.add_argument("names", **names)
+    run.add_argument("--quick", **quick)
+    run.add_argument("--force", action="store_true", help="compute again what ran here before")
+    run.add_argument(
+        "--out",
+        type=pathlib.Path,
+        help="folder to write to; by default reports, build/quick with --quick, build/custom with "
+        "other settings",
+    )
+    verify = commands.add_parser(
+        "verify",
+        help="run again and compare with the committed results",
+        description="Computes the results again and holds each number against the committed one, "
+        "within the experiment's tolerances; the verdicts must be the same. --quick does so for "
+        "a part of the runs, and leaves the verdicts, for which it has too few seeds.",
+    )
+    verify.add_argument("names", **names)
+    verify.add_argument("--quick", **quick)
+    verify.add_argument(
+        "--against",
+        type=pathlib.Path,
+        default=REPORTS,
+        help="folder of the results to compare with",
+    )
+    return parser, {"run": run, "verify": verify}
+
+
+def _add_settings(parser: argparse.ArgumentParser, name: str) -> list[str]:
+    """Each field of the experiment's Config as a flag; returns the fields."""
+    group = parser.add_argument_group(f"settings of {name}")
+    config = registry.load(name).module.Config
+    types = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        flag, default = f"--{field.name.replace('_', '-')}", _text(field.default)
+        if types[field.name] is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, help=default)
+        else:
+            read = _reader(types[field.name])
+            group.add_argument(flag, type=read, metavar=read.__name__, help=f"default {default}")
+    return [field.name for field in dataclasses.fields(config)]
+
+
+def _reader(kind: Any) -> Callable[[str], Any]:
+    """Reads a setting of that type; a tuple is a comma list."""
+    if typing.get_origin(kind) is not tuple:
+        return typing.cast(Callable[[str], Any], kind)
+    item = typing.get_args(kind)[0]
+
+    def comma_list(text: str) -> tuple[Any, ...]:
+        return tuple(item(part) for part in text.split(",") if part.strip())
+
+    comma_list.__name__ = f"{item.__name__},..."
+    return comma_list
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _list() -> int:
+    for experiment in registry.select():
+        takes = experiment.about.get("takes", "")
+        print(f"{experiment.name:<16} {takes}\n{'':<16} {experiment.question}")
+    return 0
+
+
+def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
+    chosen = registry.select(options.names)
+    changed = {name: value for name, value in settings.items() if value is not None}
+    default = BUILD / "quick" if options.quick else BUILD / "custom" if changed else REPORTS
+    out = options.out or default
+    _check_writable(out)
+    status = 0
+    for experiment in chosen:
+        base = experiment.module.QUICK if options.quick else experiment.module.Config()
+        try:
+            _run_one(experiment, dataclasses.replace(base, **changed), out, force=options.force)
+        except data.DataNotFoundError as error:
+            print(f"{experiment.name}: {error}", file=sys.stderr)
+            status = 1
+    results.write(out / "README.md", report.index(out, registry.select()))
+    print(f"wrote {_shown(out / 'README.md')}")
+    return status
+
+
+def _run_one(experiment: Experiment, config: Any, out: pathlib.Path, *, force: bool) -> None:
+    start, module, name = time.perf_counter(), experiment.module, experiment.name
+    identities = results.identities(module.DATA)
+    key = store.fingerprint(experiment, config, identities)
+    dataset = None if force else store.get(key)
+    reused = dataset is not None
+    if dataset is None:
+        dataset = results.decode(results.encode(module.run(config)))
+        store.put(key, dataset, results.record(name, config, identities, []))
+    record = results.record(name, config, identities, module.judge(dataset))
+    results.save(out / name, dataset, record)
+    with style.applied():
+        style.save(module.draw(dataset), out / name / "figure")
+    results.write(out / name / "README.md", report.page(experiment, record))
+    note = "; unchanged since it ran here, --force runs it again" if reused else ""
+    seconds = time.perf_counter() - start
+    print(f"{name:<16} {seconds:6.1f} s   {report.tally(record['verdicts'])}{note}", flush=True)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    chosen = registry.select(options.names)
+    committed = {}
+    for experiment in chosen:  # all of them before any work
+        command = f"python -m experiments run {experiment.name}"
+        try:
+            committed[experiment.name] = results.load(options.against / experiment.name)
+        except results.NoResultsError as error:
+            raise results.NoResultsError(f"{error}; `{command}` makes them") from error
+    failed = [
+        experiment.name
+        for experiment in chosen
+        if not _verify_one(experiment, *committed[experiment.name], quick=options.quick)
+    ]
+    print(f"differs: {', '.join(failed)}" if failed else "all as committed")
+    return 1 if failed else 0
+
+
+def _verify_one(
+    experiment: Experiment, committed: Any, record: dict[str, Any], *, quick: bool
+) -> bool:
+    start, module = time.perf_counter(), experiment.module
+    config = module.QUICK if quick else module.Config()
+    identities = results.identities(module.DATA)
+    try:
+        fresh = module.run(config)
+    except data.DataNotFoundError as error:
+        print(f"{experiment.name}: {error}", file=sys.stderr)
+        return False
+    missing = [name for name, identity in identities.items() if identity is None]
+    remarks = [f"{name} is not at hand, what rests on it is not compared" for name in missing]
+    remarks += [
+        f"made with {package} {version}, here {results.versions().get(package, 'absent')}"
+        for package, version in record["versions"].items()
+        if results.versions().get(package) != version
+    ]
+    problems = [
+        f"{name} holds other data than the committed results were made from"
+        for name, identity in identities.items()
+        if identity is not None and record["data"].get(name) not in (identity, None)
+    ]
+    rows = compare.compare(
+        fresh,
+        committed,
+        module.TOLERANCES,
+        part=quick or bool(missing),
+        leave_out=getattr(module, "WHOLE_RUN", ()) if quick else (),
+    )
+    if not quick:
+        if results.plain(config) != record["config"]:
+            problems.append(f"settings are not the committed ones; run {experiment.name} again")
+        if not missing:
+            judged = results.record(experiment.name, config, {}, module.judge(fresh))["verdicts"]
+            problems += compare.changed_verdicts(judged, record["verdicts"])
+    agrees = all(row.agrees for row in rows) and not problems
+    seconds = time.perf_counter() - start
+    print(f"{experiment.name}  {seconds:.1f} s  {'as committed' if agrees else 'DIFFERS'}")
+    print(_comparison_table(rows))
+    for line in [*(f"note: {remark}" for remark in remarks), *(f"DIFFERS: {p}" for p in problems)]:
+        print(f"  {line}")
+    print(flush=True)
+    return agrees
+
+
+def _comparison_table(rows: Sequence[compare.Comparison]) -> str:
+    cells = [("variable", "compared", "largest difference", "allowed", "")]
+    for row in rows:
+        rtol, atol = row.allowed
+        allowed = f"{atol:g} + {rtol:g} |x|" if rtol or atol else "none"
+        outcome = "identical" if row.identical else "within tolerance" if row.agrees else "DIFFERS"
+        if row.compared:
+            numbers = (f"{row.compared:,}", f"{row.largest:.3g}", allowed)
+            cells.append((row.variable, *numbers, f"{outcome}  {row.note}".rstrip()))
+        else:
+            outcome = row.note if row.agrees else f"DIFFERS  {row.note}"
+            cells.append((row.variable, "-", "-", "-", outcome))
+    widths = [max(len(line[i]) for line in cells) for i in range(5)]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _check_writable(folder: pathlib.Path) -> None:
+    """Finds out before any work, and leaves no trace but the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _FolderError(
+            f"cannot write to {folder}: {error.strerror}; choose another --out"
+        ) from error
+
+
+def _shown(path: pathlib.Path) -> str:
+    path = path.resolve()
+    return str(path.relative_to(results.ROOT)) if path.is_relative_to(results.ROOT) else str(path)
+
+
+if __name__ == "__main__":
+    use_every_core()
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""jaxnn beside its peers: the same work, in turn, in one run."""

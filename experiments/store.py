@@ -1,0 +1,105 @@
+"""Results that this machine computed before, found by a sum over everything they depend on."""
+
+import ast
+import hashlib
+import inspect
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import xarray as xr
+
+from experiments import results
+from experiments.registry import Experiment
+
+FOLDER = results.ROOT / ".cache" / "results"
+
+_DRAWN_OR_JUDGED = ("draw", "judge")
+_FRAME_THAT_COMPUTES_NOTHING = ("report", "style", "verdicts")
+
+
+def fingerprint(experiment: Experiment, config: Any, identities: dict[str, Any]) -> str:
+    """SHA-256 over the sources, the settings, the versions, the device and the data.
+
+    How the figure is drawn and the claims are judged is no part of it: both are done anew.
+    """
+    parts = {
+        "sources": dict(_sources(experiment)),
+        "config": results.plain(config),
+        "versions": results.versions(),
+        "platform": results.platform_of_run(),
+        "float": jax.numpy.result_type(float).name,
+        "data": identities,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def get(fingerprint: str) -> xr.Dataset | None:
+    """The dataset stored under the fingerprint, None where there is no whole one."""
+    try:
+        return results.load(FOLDER / fingerprint)[0]
+    except results.NoResultsError:
+        return None
+
+
+def put(fingerprint: str, dataset: xr.Dataset, record: dict[str, Any]) -> None:
+    """Stores the dataset under the fingerprint."""
+    results.save(FOLDER / fingerprint, dataset, record)
+
+
+def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    for path in sorted((results.ROOT / "jaxnn").rglob("*.py")):
+        yield path.relative_to(results.ROOT).as_posix(), path.read_text("utf-8")
+    yield "experiments.results", inspect.getsource(results)
+    source = inspect.getsource(experiment.module)
+    yield experiment.name, _computing_part(source)
+    yield from _imported(source, seen={experiment.name, "results"})
+
+
+def _imported(source: str, seen: set[str]) -> Iterator[tuple[str, str]]:
+    """The frame modules that a module imports, and those that these import."""
+    for name in _frame_imports(source):
+        path = pathlib.Path(__file__).parent / f"{name}.py"
+        if name not in seen and name not in _FRAME_THAT_COMPUTES_NOTHING and path.exists():
+            seen.add(name)
+            text = path.read_text("utf-8")
+            yield f"experiments.{name}", text
+            yield from _imported(text, seen)
+
+
+def _frame_imports(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "experiments":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("experiments."):
+            yield str(node.module).split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (
+                a.name.split(".")[1] for a in node.names if a.name.startswith("experiments.")
+            )
+
+
+def _computing_part(source: str) -> str:
+    """The module without docstring, draw, judge, and the functions that only these two call."""
+    tree = ast.parse(source)
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    drawing = {n: f for n, f in functions.items() if n in _DRAWN_OR_JUDGED}
+    only_drawing = _reached(drawing.values(), functions) | set(drawing)
+    rest = [node for node in tree.body if getattr(node, "name", None) not in only_drawing]
+    kept = _reached(rest, functions) | (set(functions) - only_drawing)
+    body = [n for n in tree.body if not isinstance(n, ast.FunctionDef) or n.name in kept]
+    return ast.unparse(ast.Module(body[1:] if ast.get_docstring(tree) else body, []))
+
+
+def _reached(nodes: Any, functions: dict[str, ast.FunctionDef]) -> set[str]:
+    """Names of the functions that the nodes mention, and that these mention in turn."""
+    reached: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        mentioned = {n.id for n in ast.walk(waiting.pop()) if isinstance(n, ast.Name)}
+        new = (mentioned & set(functions)) - reached
+        reached |= new
+        waiting += [functions[name] for name in new]
+    return reached

@@ -1,0 +1,158 @@
+"""A claim of the slides, what was measured, and whether the two agree."""
+
+import dataclasses
+import functools
+import pathlib
+import tomllib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import special
+
+STATUSES = ("reproduced", "contradicted", "erratum", "not judged")
+_LEDGER = pathlib.Path(__file__).with_name("claims.toml")
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One entry of claims.toml: what a slide says, and where.
+
+    Attributes:
+      document: the slide document, and line the line of its text that makes the claim.
+      heading: the slide's own heading.
+      printed: what the slide prints.
+      expect: what a faithful experiment shows.
+      value: the same as a number or list, recomputed, where there is one.
+      correct: the right statement, where the slide's is known to be wrong.
+    """
+
+    id: str
+    document: str
+    line: int
+    heading: str
+    statement: str
+    printed: str
+    expect: str
+    value: Any = None
+    correct: str = ""
+
+
+@functools.cache
+def claims() -> Mapping[str, Claim]:
+    """Every claim of claims.toml by its id."""
+    entries = [Claim(**entry) for entry in tomllib.loads(_LEDGER.read_text("utf-8"))["claim"]]
+    return MappingProxyType({claim.id: claim for claim in entries})
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What an experiment found out about one claim.
+
+    Attributes:
+      claim: its id in claims.toml.
+      status: one of STATUSES; "erratum" where the slide is wrong and we show the right value.
+      measured: the number, with its interval where chance plays a part.
+      evidence: how it was measured, or why it was not.
+    """
+
+    claim: str
+    statement: str
+    status: str
+    measured: str
+    expected: str
+    evidence: str
+
+    def __post_init__(self) -> None:
+        if self.claim not in claims():
+            raise ValueError(f"claim {self.claim!r} is not in claims.toml")
+        if self.status not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r}")
+
+
+def verdict_on(
+    claim: str, holds: bool | np.bool_ | None, *, measured: str, evidence: str
+) -> Verdict:
+    """The verdict that follows from whether the slide's statement held in the measurement.
+
+    Args:
+      claim: its id; statement and expectation come from claims.toml.
+      holds: None is "not judged"; False is "erratum" where the slide is known to be wrong (it
+        has a `correct`), "contradicted" otherwise.
+    """
+    if claim not in claims():
+        raise ValueError(f"claim {claim!r} is not in claims.toml")
+    entry = claims()[claim]
+    if holds is None:
+        status = "not judged"
+    elif holds:
+        status = "reproduced"
+    else:
+        status = "erratum" if entry.correct else "contradicted"
+    expected = f"{entry.expect} Right: {entry.correct}" if entry.correct else entry.expect
+    return Verdict(claim, entry.statement, status, measured, expected, evidence)
+
+
+class Interval(NamedTuple):
+    """A mean over runs and its confidence interval; f"{interval:.3f}" writes one of a single mean.
+
+    Attributes:
+      runs: how many finite values the mean is of; the interval is NaN for fewer than two.
+      diverged: how many were not finite, and so are in no mean.
+    """
+
+    mean: xr.DataArray
+    low: xr.DataArray
+    high: xr.DataArray
+    runs: xr.DataArray
+    diverged: xr.DataArray
+
+    def __format__(self, spec: str) -> str:
+        runs, diverged = int(self.runs), int(self.diverged)
+        lost = f", {diverged} diverged" if diverged else ""
+        mean, low, high = (format(float(x), spec) for x in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}] ({runs} runs{lost})"
+
+
+def mean_interval(
+    values: xr.DataArray | npt.ArrayLike, dim: str = "seed", level: float = 0.95
+) -> Interval:
+    """Mean over `dim` with Student's t-interval [Student 1908, Biometrika 6].
+
+        mean -+ t(1/2 + level/2, n - 1) s / sqrt(n)
+
+    Args:
+      values: an array with the dimension dim, or a plain sequence over it; NaN and infinite values
+        are counted as diverged and left out.
+    """
+    values = _over(values, dim)
+    finite = values.where(np.isfinite(values))
+    n = finite.count(dim)
+    mean = finite.sum(dim) / n.where(n > 0)
+    variance = ((finite - mean) ** 2).sum(dim) / (n - 1).where(n > 1)
+    half = special.stdtrit(n - 1, 0.5 + level / 2) * np.sqrt(variance / n.where(n > 0))
+    return Interval(mean, mean - half, mean + half, n, values.sizes[dim] - n)
+
+
+def paired_difference(
+    a: xr.DataArray | npt.ArrayLike,
+    b: xr.DataArray | npt.ArrayLike,
+    dim: str = "seed",
+    level: float = 0.95,
+) -> Interval:
+    """Mean and t-interval of a - b, run by run with common random numbers.
+
+    A pair of which either run diverged counts as diverged.
+    """
+    a, b = xr.align(_over(a, dim), _over(b, dim), join="exact")
+    return mean_interval(a - b, dim, level)
+
+
+def _over(values: xr.DataArray | npt.ArrayLike, dim: str) -> xr.DataArray:
+    """The values in float64, with dim as the dimension of a plain sequence."""
+    if not isinstance(values, xr.DataArray):
+        values = xr.DataArray(np.asarray(values), dims=[dim])
+    return values.astype(np.float64)

@@ -1,0 +1,117 @@
+"""A toy experiment in a folder of its own, run by the real frame."""
+
+import importlib
+import sys
+import textwrap
+
+import pytest
+
+import experiments
+from experiments import __main__ as command_line
+from experiments import registry, store
+
+TOY = '''
+"""Does a ramp
+rise?
+
+Slides:   none
+Run:      python -m experiments run toy
+Takes:    no time
+Expects:  it rises | always,
+          at 50 %
+"""
+
+import dataclasses
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments import style
+from experiments.verdicts import Verdict, verdict_on
+
+DATA = ("digits",)
+TOLERANCES = {"loss": (1e-6, 1e-7)}
+WHOLE_RUN = ("last",)
+RUNS = []
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Each field is a command-line flag."""
+
+    learning_rates: tuple[float, ...] = (0.1, 1.0)
+    seeds: int = 3
+    epochs: int = 4
+    shuffle: bool = True
+    slope: float = 1.0
+
+
+QUICK = Config(seeds=2, epochs=2)
+
+
+def run(config: Config) -> xr.Dataset:
+    RUNS.append(config)
+    rates, seeds = np.array(config.learning_rates), np.arange(config.seeds)
+    epochs = np.arange(config.epochs)
+    loss = np.add.outer(np.add.outer(rates, seeds), config.slope * epochs).astype(np.float32)
+    return xr.Dataset(
+        {"loss": (("learning_rate", "seed", "epoch"), loss),
+         "last": (("learning_rate", "seed"), loss[:, :, -1])},
+        {"learning_rate": rates, "seed": seeds, "epoch": epochs},
+        {"seconds": 1.5},
+    )
+
+
+def draw(results: xr.Dataset) -> Figure:
+    """Loss by epoch, one band per learning rate."""
+    figure, ax = style.subplots()
+    for rate, loss in zip(results.learning_rate.values, results.loss, strict=True):
+        line = style.band(ax, results.epoch, loss, label=f"{rate:g}")
+        style.label_line(ax, line, f"{rate:g}")
+    ax.set(xlabel="epoch", ylabel="loss")
+    return figure
+
+
+def judge(results: xr.Dataset) -> list[Verdict]:
+    rise = results.loss.isel(epoch=-1) - results.loss.isel(epoch=0)
+    return [
+        verdict_on("lr-too-big", bool((rise > 0).all()), measured=f"{float(rise.min()):.2f} | up",
+                   evidence="every run, *all* seeds"),
+        verdict_on("r-lr-sweep-no-improvement", False, measured="none", evidence="see_loss"),
+    ]
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """The path of the toy's source; the frame knows no other experiment and writes to tmp_path."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    path = folder / "toy.py"
+    path.write_text(textwrap.dedent(TOY).lstrip(), "utf-8")
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(folder)])
+    monkeypatch.setattr(registry, "NAMES", ("toy",))
+    monkeypatch.setattr(store, "FOLDER", tmp_path / "store")
+    monkeypatch.setattr(command_line, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(command_line, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions may share a second
+    importlib.invalidate_caches()
+    yield path
+    sys.modules.pop("experiments.toy", None)
+    vars(experiments).pop("toy", None)
+
+
+@pytest.fixture
+def rewrite(toy):
+    """Changes the toy's source and forgets the imported module."""
+
+    def rewrite_fn(old, new):
+        source = toy.read_text("utf-8")
+        assert old in source
+        toy.write_text(source.replace(old, new), "utf-8")
+        sys.modules.pop("experiments.toy", None)
+        vars(experiments).pop("toy", None)
+        importlib.invalidate_caches()
+
+    return rewrite_fn

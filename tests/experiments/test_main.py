@@ -1,0 +1,193 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from experiments import registry, results
+from experiments.__main__ import main
+
+pytestmark = pytest.mark.usefixtures("toy")
+
+
+def runs():
+    return registry.load("toy").module.RUNS
+
+
+def test_list_names_each_experiment_with_its_question_and_time(capsys):
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    assert "toy" in printed
+    assert "Does a ramp rise?" in printed
+    assert "no time" in printed
+
+
+def test_run_writes_results_figures_and_pages(tmp_path, capsys):
+    assert main(["run"]) == 0
+    written = sorted(
+        p.relative_to(tmp_path).as_posix() for p in (tmp_path / "reports").rglob("*.*")
+    )
+    names = ["README.md", "figure.png", "figure.svg", "results.json", "results.nc"]
+    assert written == ["reports/README.md", *(f"reports/toy/{name}" for name in names)]
+    assert "2 claims: 1 reproduced, 1 erratum" in capsys.readouterr().out
+    _, record = results.load(tmp_path / "reports" / "toy")
+    assert record["config"]["learning_rates"] == [0.1, 1.0]
+    assert record["data"]["digits"]["train"] > 1000
+
+
+def test_a_second_run_computes_nothing_and_writes_the_same_bytes(tmp_path, capsys):
+    main(["run", "toy"])
+    before = {p: p.read_bytes() for p in (tmp_path / "reports").rglob("*.*")}
+    assert main(["run", "toy"]) == 0
+    assert len(runs()) == 1
+    assert "unchanged since it ran here" in capsys.readouterr().out
+    assert {p: p.read_bytes() for p in (tmp_path / "reports").rglob("*.*")} == before
+
+
+def test_force_computes_again():
+    main(["run"])
+    main(["run", "--force"])
+    assert len(runs()) == 2
+
+
+def test_a_half_written_result_is_ignored_and_computed_again(tmp_path):
+    main(["run"])
+    (stored,) = (tmp_path / "store").iterdir()
+    whole = (stored / "results.nc").read_bytes()
+    (stored / "results.nc").write_bytes(whole[: len(whole) // 2])
+    assert main(["run"]) == 0
+    assert len(runs()) == 2
+    assert (stored / "results.nc").read_bytes() == whole
+
+
+def test_quick_and_other_settings_leave_the_reports_alone(tmp_path):
+    main(["run", "--quick"])
+    main(["run", "toy", "--learning-rates", "0.5,2", "--seeds", "1", "--no-shuffle"])
+    assert not (tmp_path / "reports").exists()
+    assert results.load(tmp_path / "build" / "quick" / "toy")[1]["config"]["epochs"] == 2
+    custom = results.load(tmp_path / "build" / "custom" / "toy")[1]["config"]
+    assert custom == {
+        "learning_rates": [0.5, 2.0],
+        "seeds": 1,
+        "epochs": 4,
+        "shuffle": False,
+        "slope": 1.0,
+    }
+
+
+def test_help_of_one_experiment_shows_its_settings(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["run", "toy", "--help"])
+    printed = capsys.readouterr().out
+    assert "--learning-rates" in printed
+    assert "0.1,1.0" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "toi"], "no experiment is called 'toi': did you mean toy?"),
+        (["verify", "zebra"], "no experiment is called 'zebra': there are toy"),
+        (["verify"], "`python -m experiments run toy` makes them"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_work(arguments, message, capsys):
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not runs()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--seeds", "3"], "settings need the name of exactly one experiment"),
+        (["run", "toy", "--seeds", "many"], "invalid int value: 'many'"),
+        (["run", "toy", "--learning-rates", "0.1,x"], "invalid float,... value: '0.1,x'"),
+    ],
+)
+def test_a_wrong_setting_is_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert message in capsys.readouterr().err
+    assert not runs()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, capsys):
+    (tmp_path / "file").write_text("here already")
+    assert main(["run", "--out", str(tmp_path / "file")]) == 2
+    assert "cannot write to" in capsys.readouterr().err
+    assert not runs()
+
+
+def test_verify_accepts_the_same_numbers(capsys):
+    main(["run"])
+    assert main(["verify"]) == 0
+    assert "identical" in capsys.readouterr().out
+    assert len(runs()) == 2  # it does not take them from the store
+
+
+def test_verify_quick_holds_a_part_against_the_whole(capsys):
+    main(["run"])
+    assert main(["verify", "--quick"]) == 0
+    printed = capsys.readouterr().out
+    assert "8 " in printed.split("loss")[1]  # 2 rates, 2 of 3 seeds, 2 of 4 epochs
+    assert "left out: depends on the whole run" in printed
+
+
+@pytest.mark.parametrize("arguments", [["verify"], ["verify", "--quick"]])
+def test_verify_fails_where_a_number_differs(arguments, rewrite, capsys):
+    main(["run"])
+    rewrite("np.add.outer(rates, seeds)", "np.add.outer(1.001 * rates, seeds)")
+    assert main(arguments) == 1
+    assert "DIFFERS" in capsys.readouterr().out
+
+
+def test_verify_passes_within_tolerance_and_says_so(rewrite, capsys):
+    main(["run"])
+    rewrite('"last": (("learning_rate", "seed"), loss[:, :, -1])', "")
+    rewrite("astype(np.float32)", "astype(np.float32) * np.float32(1 + 2e-7)")
+    assert main(["verify", "--quick"]) == 0
+    assert "within tolerance" in capsys.readouterr().out
+
+
+def test_verify_fails_where_a_verdict_or_a_setting_changed(rewrite, capsys):
+    main(["run"])
+    rewrite("(rise > 0).all()", "(rise < 0).all()")
+    assert main(["verify"]) == 1
+    assert "lr-too-big: reproduced as committed, contradicted here" in capsys.readouterr().out
+    rewrite("(rise < 0).all()", "(rise > 0).all()")
+    rewrite("shuffle: bool = True", "shuffle: bool = False")
+    assert main(["verify"]) == 1
+    assert "settings are not the committed ones" in capsys.readouterr().out
+
+
+def test_data_not_at_hand_are_an_error_of_that_experiment_alone(rewrite, capsys):
+    rewrite(
+        "RUNS.append(config)", 'raise __import__("jaxnn").data.DataNotFoundError("no zoo here")'
+    )
+    assert main(["run"]) == 1
+    assert "toy: no zoo here" in capsys.readouterr().err
+
+
+def test_the_command_line_uses_every_core():
+    program = (
+        "import jax; from experiments.__main__ import use_every_core; use_every_core();"
+        "print(jax.device_count())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=results.ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )  # fmt: skip
+    assert int(answer.stdout) == len(os.sched_getaffinity(0))
+
+
+def test_written_files_hold_no_path_and_can_be_read_by_others(tmp_path):
+    main(["run"])
+    for path in (tmp_path / "reports").rglob("*.*"):
+        assert str(tmp_path).encode() not in path.read_bytes()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    record = json.loads((tmp_path / "reports" / "toy" / "results.json").read_text("utf-8"))
+    assert "seconds" not in json.dumps(record)

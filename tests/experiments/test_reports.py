@@ -1,0 +1,71 @@
+"""The committed reports are what the present code makes of the committed numbers."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from experiments import registry, report, results, verdicts
+
+REPORTS = results.ROOT / "reports"
+
+
+@pytest.fixture(params=registry.NAMES)
+def experiment(request):
+    return registry.load(request.param)
+
+
+def test_every_claim_meets_a_verdict():
+    answered = [
+        verdict["claim"]
+        for name in registry.NAMES
+        for verdict in results.load(REPORTS / name)[1]["verdicts"]
+    ]
+    assert sorted(answered) == sorted(verdicts.claims())
+
+
+def test_the_committed_results_are_of_the_full_run(experiment):
+    _, record = results.load(REPORTS / experiment.name)
+    assert record["config"] == results.plain(experiment.module.Config())
+
+
+def test_the_committed_verdicts_follow_from_the_committed_numbers(experiment):
+    dataset, record = results.load(REPORTS / experiment.name)
+    judged = [dataclasses.asdict(verdict) for verdict in experiment.module.judge(dataset)]
+    assert judged == record["verdicts"]
+
+
+def test_every_measured_variable_has_a_tolerance(experiment):
+    dataset, _ = results.load(REPORTS / experiment.name)
+    measured = {str(n) for n, v in dataset.data_vars.items() if np.issubdtype(v.dtype, np.floating)}
+    assert set(experiment.module.TOLERANCES) == measured
+
+
+def test_the_quick_run_is_a_part_of_the_full_one(experiment):
+    quick = results.plain(experiment.module.QUICK)
+    full = results.plain(experiment.module.Config())
+    assert quick != full
+    for field, value in quick.items():
+        if isinstance(value, list):
+            assert set(value) <= set(full[field]), field
+        elif isinstance(value, int) and not isinstance(value, bool):
+            assert value <= full[field], field
+        else:
+            assert value == full[field], field
+
+
+def test_the_docstring_names_slides_command_time_and_expectation(experiment):
+    assert experiment.question.endswith("?")
+    assert set(experiment.about) == {"slides", "run", "takes", "expects"}
+    assert experiment.about["run"] == f"python -m experiments run {experiment.name}"
+
+
+def test_the_committed_page_is_the_present_one(experiment):
+    _, record = results.load(REPORTS / experiment.name)
+    committed = (REPORTS / experiment.name / "README.md").read_text("utf-8")
+    assert report.page(experiment, record) == committed
+
+
+def test_the_committed_index_is_the_present_one():
+    committed = (REPORTS / "README.md").read_text("utf-8")
+    assert report.index(REPORTS, registry.select()) == committed

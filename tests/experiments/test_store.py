@@ -1,0 +1,69 @@
+import pytest
+
+from experiments import registry, store
+
+BEFORE = {"digits": {"sha256": "0"}}
+
+
+def fingerprint(identities=BEFORE, **settings):
+    experiment = registry.load("toy")
+    return store.fingerprint(experiment, experiment.module.Config(**settings), identities)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.add.outer(rates, seeds)", "np.add.outer(rates, 2 * seeds)"),
+        ("(1e-6, 1e-7)", "(1e-5, 1e-7)"),
+        ("seeds: int = 3", "seeds: int = 4"),
+    ],
+)
+def test_what_could_change_the_numbers_changes_the_fingerprint(old, new, rewrite):
+    before = fingerprint()
+    rewrite(old, new)
+    assert fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('ylabel="loss"', 'ylabel="cost"'),
+        ("(rise > 0)", "(rise >= 0)"),
+        ("it rises", "it climbs"),
+        ("RUNS = []", "RUNS = []  # the configs that ran"),
+    ],
+)
+def test_the_figure_the_verdicts_and_the_prose_leave_the_fingerprint_alone(old, new, rewrite):
+    before = fingerprint()
+    rewrite(old, new)
+    assert fingerprint() == before
+
+
+def test_settings_and_data_are_part_of_the_fingerprint(toy):
+    names = {fingerprint(), fingerprint(seeds=9), fingerprint(identities={"digits": None})}
+    assert len(names) == 3
+
+
+def test_a_helper_of_the_figure_alone_is_left_out_and_a_shared_one_is_not(rewrite):
+    helper = "\n\ndef _shared(x):\n    return x\n\n\ndef draw("
+    rewrite("\n\ndef draw(", helper)
+    unused = fingerprint()
+    rewrite("def _shared(x):\n    return x", "def _shared(x):\n    return x + 0")
+    assert fingerprint() != unused  # nobody calls it: kept, to be safe
+    rewrite('"""Loss by epoch', '_shared(1)\n    """Loss by epoch')
+    drawing = fingerprint()
+    rewrite("return x + 0", "return x + 1")
+    assert fingerprint() == drawing
+    rewrite("RUNS.append(config)", "RUNS.append(_shared(config))")
+    running = fingerprint()
+    rewrite("return x + 1", "return x")
+    assert fingerprint() != running
+
+
+def test_a_frame_module_that_computes_is_part_of_the_fingerprint(rewrite):
+    rewrite("from experiments import style", "from experiments import compare, style")
+    sources = dict(store._sources(registry.load("toy")))
+    assert "experiments.compare" in sources
+    assert "experiments.results" in sources
+    assert "experiments.style" not in sources
+    assert "jaxnn/rules.py" in sources

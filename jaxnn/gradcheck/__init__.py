@@ -1,0 +1,15 @@
+"""The referee: hand-derived gradients against autodiff and against differences, in float64.
+
+`check_gradients(f, f_vjp, *inputs)` judges one gradient and says which side is wrong. `cases()` is
+the table of all that is differentiable in jaxnn; `python -m jaxnn.gradcheck` prints its verdicts.
+"""
+
+from jaxnn.gradcheck.check import ArgumentReport as ArgumentReport
+from jaxnn.gradcheck.check import GradientReport as GradientReport
+from jaxnn.gradcheck.check import check_gradients as check_gradients
+from jaxnn.gradcheck.table import Case as Case
+from jaxnn.gradcheck.table import cases as cases
+from jaxnn.gradcheck.table import check_case as check_case
+from jaxnn.gradcheck.table import dtype_errors as dtype_errors
+from jaxnn.gradcheck.table import layer_case as layer_case
+from jaxnn.gradcheck.table import table as table

@@ -1,0 +1,9 @@
+"""Prints the table of all gradients; the exit status is 1 if one is wrong."""
+
+import sys
+
+from jaxnn.gradcheck.table import table
+
+text = table()
+print(text)
+sys.exit("FAIL" in text)

@@ -1,0 +1,293 @@
+"""One gradient before three judges: autodiff, central differences, the Taylor remainder.
+
+An error is relative to its own element, or to the root mean square of its leaf where the element is
+smaller: |a_i - b_i| / max(|b_i|, rms(b)). So a tolerance is widened neither by large neighbours, as
+in a comparison of norms, nor by absolute size. (A leaf that is 0 beside others, as is the gradient
+of a shift that softmax ignores, is measured against 1% of the rms of all leaves.)
+"""
+
+import functools
+import secrets
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+DIFFERENCE_STEP = 6e-6  # the cube root of the rounding error: truncation and rounding balance
+TAYLOR_STEPS = 1e-3 * 0.5 ** np.arange(5)
+ELEMENTS_ALONE = 32  # of a larger leaf, that many are drawn
+
+
+class ArgumentReport(NamedTuple):
+    """What the judges say about the gradient with respect to one argument.
+
+    Attributes:
+      argument: its position among the inputs.
+      autodiff: largest elementwise error of the hand-derived gradient against autodiff.
+      differences: the same against central differences, along random directions within each leaf
+        and along single elements.
+      autodiff_differences: the same for autodiff against central differences.
+      slope: of log |f(x + hv) - f(x) - h <g, v>| over log h: 2, or more, for the right g and 1 for
+        a wrong one; NaN where the remainder is mere rounding, as it is for a linear f.
+      kinks: number of the single elements at which the slopes on the two sides differ.
+      failed: the judges that reject: "structure", "autodiff", "differences", "taylor".
+      verdict: which side is wrong, in words.
+    """
+
+    argument: int
+    autodiff: float
+    differences: float
+    autodiff_differences: float
+    slope: float
+    kinks: int
+    failed: tuple[str, ...]
+    verdict: str
+
+    def __str__(self) -> str:
+        return (
+            f"argument {self.argument}: {self.verdict} (against autodiff {self.autodiff:.1e},"
+            f" against differences {self.differences:.1e}, autodiff against differences"
+            f" {self.autodiff_differences:.1e}, Taylor slope {self.slope:.2f}, kinks {self.kinks})"
+        )
+
+
+class GradientReport(NamedTuple):
+    """The reports on all arguments, and the seed that repeats this check."""
+
+    arguments: tuple[ArgumentReport, ...]
+    seed: int
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The judges that reject the gradient of some argument."""
+        return tuple(dict.fromkeys(judge for report in self.arguments for judge in report.failed))
+
+    @property
+    def passed(self) -> bool:
+        return not self.failed
+
+    def worst(self, judge: str) -> float:
+        """The largest of all arguments' errors before this judge; 0 without an argument."""
+        return max((getattr(report, judge) for report in self.arguments), default=0.0)
+
+    @property
+    def slope(self) -> float:
+        """The lowest of all arguments' Taylor slopes; NaN if f is linear in all of them."""
+        slopes = (report.slope for report in self.arguments)
+        return min((slope for slope in slopes if not np.isnan(slope)), default=np.nan)
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.arguments), f"repeat with seed={self.seed}"])
+
+
+def check_gradients(
+    f: Callable,
+    f_vjp: Callable,
+    *inputs: Any,
+    argnums: int | tuple[int, ...] = 0,
+    seed: int | None = None,
+    directions: int = 4,
+    tolerance: float = 1e-12,
+    difference_tolerance: float = 1e-7,
+) -> GradientReport:
+    """Judges the hand-derived gradient `f_vjp` of `f` at one point, in float64.
+
+    The cotangent and the directions are random and drawn anew at each call. Choose the inputs at a
+    distance of 0.01 from kinks and ties, where there is no derivative to agree on.
+
+    Args:
+      f: from trees of arrays to a tree of float arrays; settings are bound by functools.partial.
+      f_vjp: (*inputs, cotangent) -> the cotangent of the input `argnums`, or a tuple of them.
+      *inputs: arrays or trees of them; floats are converted to float64.
+      argnums: the differentiable inputs, as in `jax.grad`: an int, or a tuple if f_vjp gives one.
+      seed: repeats an earlier check; by default a fresh one.
+      directions: number of random directions for each leaf.
+      tolerance: largest error allowed against autodiff.
+      difference_tolerance: largest error allowed against central differences.
+    """
+    seed = secrets.randbits(32) if seed is None else seed
+    random = np.random.default_rng(seed)
+    positions: tuple[int, ...] = (argnums,) if isinstance(argnums, int) else argnums
+    with jax.enable_x64(True):
+        inputs = jax.tree.map(as_float64, inputs)
+        chosen = tuple(inputs[position] for position in positions)
+
+        def f_chosen(*values):
+            by_position = dict(zip(positions, values, strict=True))
+            return f(*(by_position.get(i, x) for i, x in enumerate(inputs)))
+
+        shapes = jax.eval_shape(f_chosen, *chosen)
+        cotangent = jax.tree.map(lambda y: jnp.asarray(random.normal(size=y.shape)), shapes)
+
+        @jax.jit
+        def gradients_fn(inputs, values):
+            here, pullback = jax.vjp(f_chosen, *values)
+            return here, pullback(cotangent), f_vjp(*inputs, cotangent)
+
+        here, auto, hand = gradients_fn(inputs, chosen)
+        hand = (hand,) if isinstance(argnums, int) else tuple(hand)
+        rounding = 1e-12 * max(1.0, float(_inner(jax.tree.map(jnp.abs, cotangent), here)))
+        floor = 0.01 * _rms(ravel_pytree(auto)[0])
+        reports = []
+        for i, position in enumerate(positions):
+            if i >= len(hand) or not _same_structure(hand[i], auto[i]):
+                reports.append(_misshapen(position))
+                continue
+            x, unravel = ravel_pytree(chosen[i])
+
+            def change_fn(shift, i=i, x=x, unravel=unravel):
+                """<cotangent, f(x + shift) - f(x)>, subtracted before it is summed up."""
+                moved = f_chosen(*chosen[:i], unravel(x + shift), *chosen[i + 1 :])
+                return _inner(cotangent, jax.tree.map(jnp.subtract, moved, here))
+
+            measured = _measure(
+                jax.jit(lambda shifts, change_fn=change_fn: jax.lax.map(change_fn, shifts)),
+                [leaf.size for leaf in jax.tree.leaves(chosen[i])],
+                np.asarray(ravel_pytree(hand[i])[0]),
+                np.asarray(ravel_pytree(auto[i])[0]),
+                floor=floor,
+                rounding=rounding,
+                random=random,
+                directions=directions,
+            )
+            reports.append(_judge(position, measured, tolerance, difference_tolerance))
+    return GradientReport(tuple(reports), seed)
+
+
+def cast(leaf: Any, dtype: Any) -> jax.Array:
+    """The leaf as an array, of this dtype where it is of floats."""
+    array = jnp.asarray(leaf)
+    return array.astype(dtype) if jnp.issubdtype(array.dtype, jnp.floating) else array
+
+
+as_float64 = functools.partial(cast, dtype=np.float64)
+
+
+def _inner(a: Any, b: Any) -> jax.Array:
+    return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)), jnp.zeros(()))
+
+
+class _Measured(NamedTuple):
+    autodiff: float
+    differences: float
+    autodiff_differences: float
+    slope: float
+    kinks: int
+
+
+def _measure(
+    changes_fn: Callable,
+    sizes: list[int],
+    hand: np.ndarray,
+    auto: np.ndarray,
+    *,
+    floor: float,
+    rounding: float,
+    random: np.random.Generator,
+    directions: int,
+) -> _Measured:
+    """All errors of one argument, whose leaves of these sizes lie flat behind one another."""
+    if not hand.size:
+        return _Measured(0.0, 0.0, 0.0, np.nan, 0)
+    drawn, alone = _directions(sizes, random, directions)
+    rows = np.concatenate([drawn, alone])
+    peaks = drawn / np.abs(drawn).max(axis=1, keepdims=True)  # no element moves further than h
+    shifts = [DIFFERENCE_STEP * rows, -DIFFERENCE_STEP * rows, *(h * peaks for h in TAYLOR_STEPS)]
+    changes = np.split(
+        np.asarray(changes_fn(np.concatenate(shifts))), np.cumsum([len(s) for s in shifts])[:-1]
+    )
+    forth, back = changes[0] / DIFFERENCE_STEP, changes[1] / -DIFFERENCE_STEP
+    quotients = (forth + back) / 2
+
+    leaf_of = np.repeat(np.arange(len(sizes)), sizes)
+    scale = np.array([max(_rms(auto[leaf_of == leaf]), floor) for leaf in range(len(sizes))])
+    row_scale = np.sqrt(rows**2 @ scale[leaf_of] ** 2)
+    bent = np.abs(forth - back) > 0.01 * np.maximum(np.abs(quotients), row_scale)
+    return _Measured(
+        autodiff=_largest(hand, auto, scale[leaf_of]),
+        differences=_largest(rows @ hand, quotients, row_scale),
+        autodiff_differences=_largest(rows @ auto, quotients, row_scale),
+        slope=_slope(np.stack(changes[2:]) - TAYLOR_STEPS[:, None] * (peaks @ hand), rounding),
+        kinks=int(bent[len(drawn) :].sum()),
+    )
+
+
+def _directions(
+    sizes: list[int], random: np.random.Generator, directions: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Random directions within each leaf, and single elements of each leaf, as rows."""
+    drawn, alone, start = [], [], 0
+    for size in filter(None, sizes):
+        elements = start + random.permutation(size)[:ELEMENTS_ALONE]
+        drawn.append(np.zeros((directions, sum(sizes))))
+        drawn[-1][:, start : start + size] = random.normal(size=(directions, size))
+        alone.append(np.zeros((len(elements), sum(sizes))))
+        alone[-1][np.arange(len(elements)), elements] = 1.0
+        start += size
+    return np.concatenate(drawn), np.concatenate(alone)
+
+
+def _slope(remainders: np.ndarray, rounding: float) -> float:
+    """The order in h of the Taylor remainders [steps, directions]; NaN where they are rounding."""
+    size = np.sqrt(np.mean(remainders**2, axis=1))
+    if not np.all(np.isfinite(size)):
+        return 0.0
+    seen = size > rounding
+    if seen.sum() < 3:
+        return np.nan
+    return float(np.polyfit(np.log(TAYLOR_STEPS[seen]), np.log(size[seen]), 1)[0])
+
+
+def _judge(
+    argument: int, measured: _Measured, tolerance: float, difference_tolerance: float
+) -> ArgumentReport:
+    agrees = {
+        "autodiff": measured.autodiff <= tolerance,
+        "differences": measured.differences <= difference_tolerance,
+        "taylor": np.isnan(measured.slope) or measured.slope > 1.8,
+    }
+    failed = tuple(judge for judge in agrees if not agrees[judge])
+    autodiff_is_right = measured.autodiff_differences <= difference_tolerance
+    if not failed:
+        verdict = "right"
+    elif agrees["differences"] and autodiff_is_right:
+        verdict = "hand and autodiff differ by less than the differences can tell"
+    elif agrees["differences"]:
+        verdict = "autodiff is wrong"
+    elif autodiff_is_right:
+        verdict = "the hand-derived gradient is wrong"
+    elif agrees["autodiff"]:
+        verdict = "f has no derivative here, a kink or a jump: the differences contradict both"
+    else:
+        verdict = "undecided: hand, autodiff and differences all contradict each other"
+    return ArgumentReport(argument, *measured, failed, verdict)
+
+
+def _misshapen(argument: int) -> ArgumentReport:
+    verdict = "the hand-derived gradient is wrong: it has not the shapes of the argument"
+    return ArgumentReport(argument, np.inf, np.inf, np.nan, 0.0, 0, ("structure",), verdict)
+
+
+def _same_structure(a: Any, b: Any) -> bool:
+    shapes = [
+        (jax.tree.structure(tree), [jnp.shape(leaf) for leaf in jax.tree.leaves(tree)])
+        for tree in (a, b)
+    ]
+    return shapes[0] == shapes[1]
+
+
+def _largest(actual: np.ndarray, reference: np.ndarray, scale: np.ndarray) -> float:
+    """max_i |a_i - b_i| / max(|b_i|, scale_i); inf if not all are finite."""
+    error, size = np.abs(actual - reference), np.maximum(np.abs(reference), scale)
+    if not np.all(np.isfinite(error)):
+        return np.inf
+    ratio = np.where(error > 0, np.inf, 0.0)
+    np.divide(error, size, out=ratio, where=size > 0)
+    return float(ratio.max())
+
+
+def _rms(values: Any) -> float:
+    return float(np.sqrt(np.mean(np.square(values)))) if np.size(values) else 0.0

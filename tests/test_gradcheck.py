@@ -1,0 +1,174 @@
+"""The table of gradients, and the proof that its referee catches wrong ones."""
+
+import importlib
+import inspect
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxnn
+from jaxnn import activations, gradcheck, losses
+from jaxnn.activations import sigmoid
+from jaxnn.gradcheck import check_gradients
+from jaxnn.gradcheck.check import as_float64, cast
+
+ROWS = gradcheck.cases()
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+
+
+@each_row
+def test_hand_derived_gradient_agrees_with_autodiff_and_differences(row):
+    report = gradcheck.check_case(row)
+    assert report.passed, str(report)
+    assert not any(argument.kinks for argument in report.arguments), "move the inputs off the kink"
+
+
+def test_every_hand_derived_gradient_has_a_row():
+    tested = {getattr(row.function, "func", row.function) for row in ROWS}
+    ruled = {
+        function
+        for module in _modules()
+        for name, function in _functions(module).items()
+        if f"{name}_vjp" in _functions(module)
+    }
+    assert {f.__qualname__ for f in ruled - tested} == set()
+
+
+@pytest.mark.parametrize("package", [activations, losses])
+def test_every_public_function_has_a_hand_derived_gradient_right_under_it(package):
+    for module in _modules():
+        if not module.__name__.startswith(package.__name__) or module.__name__.endswith(".common"):
+            continue
+        public = [name for name in _functions(module) if not name.startswith("_")]
+        plain = [name for name in public if not name.endswith("_vjp")]
+        assert public == [name for p in plain for name in (p, f"{p}_vjp")], module.__name__
+
+
+def test_rule_takes_the_arguments_of_its_function_and_the_cotangent():
+    for row in ROWS:
+        function = getattr(row.function, "func", row.function)
+        rule = getattr(row.vjp, "func", row.vjp)
+        expected = list(inspect.signature(function).parameters.values())
+        actual = [p for p in inspect.signature(rule).parameters.values() if p.name != "cotangent"]
+        assert [(p.name, p.kind, p.default) for p in actual] == [
+            (p.name, p.kind, p.default) for p in expected
+        ], row.name
+
+
+def _modules():
+    infos = pkgutil.walk_packages(jaxnn.__path__, "jaxnn.")
+    names = ["activations", "losses", "layers", "regularizers"]
+    chosen = tuple(f"jaxnn.{name}" for name in names)
+    return [importlib.import_module(i.name) for i in infos if i.name.startswith(chosen)]
+
+
+def _functions(module):
+    return {
+        name: f
+        for name, f in vars(module).items()
+        if inspect.isfunction(f) and f.__module__ == module.__name__
+    }
+
+
+@each_row
+def test_jit_vmap_and_scan_give_the_same_numbers(row):
+    with jax.enable_x64(True):
+        inputs = jax.tree.map(as_float64, row.inputs)
+        shapes = jax.eval_shape(row.function, *inputs)
+        cotangent = jax.tree.map(lambda y: np.cos(np.arange(y.size)).reshape(y.shape), shapes)
+        pairs = [(inputs, cotangent), jax.tree.map(_shrunk, (inputs, cotangent))]
+        two = jax.tree.map(lambda *leaves: jnp.stack(leaves), *pairs)
+
+        @jax.jit
+        def one_fn(inputs, cotangent):
+            return row.function(*inputs), row.vjp(*inputs, cotangent)
+
+        @jax.jit
+        def both_fn(two):
+            scanned = jax.lax.scan(lambda _, pair: (None, one_fn(*pair)), None, two)[1]
+            return jax.vmap(one_fn)(*two), scanned
+
+        alone = [one_fn(*pair) for pair in pairs]
+        assert one_fn._cache_size() == 1, "the second call compiled again"
+        expected = jax.tree.map(lambda *leaves: np.stack(leaves), *alone)
+        vectorised, scanned = both_fn(two)
+        _assert_close(vectorised, expected)
+        _assert_close(scanned, expected)
+
+
+def _shrunk(leaf):
+    return 0.9 * leaf if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+
+def _assert_close(actual, expected):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), actual, expected
+    )
+
+
+@each_row
+def test_lower_precision_stays_near_float64(row):
+    tolerances = {jnp.float32: 1e-5, jnp.float16: 5e-3, jnp.bfloat16: 3e-2}
+    errors = gradcheck.dtype_errors(row, *tolerances)
+    assert (np.max(errors, axis=1) < list(tolerances.values())).all(), errors
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.bfloat16])
+@each_row
+def test_dtype_is_kept(row, dtype):
+    with jax.enable_x64(True):
+        inputs = jax.tree.map(lambda leaf: cast(leaf, dtype), row.inputs)
+        y = jax.eval_shape(row.function, *inputs)
+        gradients = jax.eval_shape(row.vjp, *inputs, y)
+    assert {leaf.dtype for leaf in jax.tree.leaves((y, gradients))} == {np.dtype(dtype)}
+
+
+def test_wrong_autodiff_is_told_from_a_wrong_rule():
+    @jax.custom_jvp
+    def square(x):
+        return x * x
+
+    square.defjvps(lambda dx, y, x: 3 * x * dx)
+    report = check_gradients(square, lambda x, dy: 2 * x * dy, np.arange(1.0, 4))
+    assert report.failed == ("autodiff",)
+    assert report.arguments[0].verdict == "autodiff is wrong"
+
+
+def test_kinks_are_counted():
+    x = np.array([-1.0, 0.0, 0.0, 1.0])
+    report = check_gradients(jnp.abs, lambda x, dy: jnp.sign(x) * dy, x)
+    assert report.arguments[0].kinks == 2
+
+
+def test_mistake_shared_with_autodiff_is_found_by_differences():
+    def square(x):
+        return x * jax.lax.stop_gradient(x)
+
+    report = check_gradients(square, lambda x, dy: x * dy, np.arange(1.0, 4))
+    assert report.failed == ("differences", "taylor")
+
+
+def test_directions_are_drawn_anew_and_a_seed_repeats_them():
+    def check(seed=None):
+        return check_gradients(sigmoid, activations.sigmoid_vjp, np.arange(3.0), seed=seed)
+
+    first, second = check(), check()
+    assert first.seed != second.seed
+    assert first.worst("differences") != second.worst("differences")
+    assert check(first.seed) == first
+
+
+def test_inputs_without_elements_pass():
+    report = check_gradients(sigmoid, activations.sigmoid_vjp, np.zeros((0, 3)))
+    assert report.passed
+    assert np.isnan(report.slope)
+
+
+def test_table_prints_a_verdict_for_each_row():
+    right = next(row for row in ROWS if row.name == "sigmoid")
+    wrong = right._replace(name="wrong", vjp=lambda x, dy: dy)
+    lines = gradcheck.table([right, wrong]).splitlines()[1:]
+    assert [line.split()[0] + line.split()[-1] for line in lines] == ["sigmoidPASS", "wrongFAIL"]

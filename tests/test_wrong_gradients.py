@@ -1,0 +1,229 @@
+"""The proof that the referee works: wrong gradients, seeded on purpose, are caught."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxnn import activations, gradcheck, layers, losses
+from jaxnn.activations import sigmoid, softmax
+
+# mistake: (row of the table, wrong rule, the judges that catch it); the right rule comes in first
+ROWS = {row.name: row for row in gradcheck.cases()}
+ALL = ("autodiff", "differences", "taylor")
+NARROW = ("autodiff", "differences")  # too small for the Taylor remainder to lose an order
+WRONG = {
+    "sign": ("tanh", lambda rule, x, dy: -rule(x, dy), ALL),
+    "cotangent ignored": ("sigmoid", lambda rule, x, dy: rule(x, jnp.ones_like(dy)), ALL),
+    "of the output instead of the input": ("sigmoid", lambda rule, x, dy: dy * x * (1 - x), ALL),
+    "input not saved": ("tanh", lambda rule, x, dy: dy * (1 - x * x), ALL),
+    "second factor dropped": ("sigmoid", lambda rule, x, dy: dy * sigmoid(x), ALL),
+    "term of the product rule dropped": ("swish", lambda rule, x, dy: dy * sigmoid(x), ALL),
+    "outer derivative only": ("softplus", lambda rule, x, dy: dy * jnp.exp(x), ALL),
+    "derivative of the approximation": (
+        "gelu",
+        lambda rule, x, dy: activations.gelu_tanh_vjp(x, dy),
+        ALL,
+    ),
+    "wrong branch": ("relu", lambda rule, x, dy: jnp.where(x < 0, dy, 0), ALL),
+    "branch of the output's sign": ("elu", lambda rule, x, dy: jnp.where(dy > 0, dy, 0), ALL),
+    "setting forgotten": ("elu (alpha=0.5)", lambda rule, x, dy: rule(x, dy) / 0.5, ALL),
+    "default setting": ("leaky_relu (negative_slope=0.01)", lambda rule, x, dy: 0.1 * dy, ALL),
+    "straight through": ("step", lambda rule, x, dy: dy, ALL),
+    "kinks at other places": (
+        "hard_tanh",
+        lambda rule, x, dy: jnp.where(jnp.abs(x) < 3, dy, 0),
+        ALL,
+    ),
+    "scale forgotten": ("hard_sigmoid", lambda rule, x, dy: 6 * rule(x, dy), ALL),
+    "all pieces win": ("maxout", lambda rule, x, dy: jnp.repeat(dy, 2, axis=-1), ALL),
+    "the last piece wins": (
+        "maxout",
+        lambda rule, x, dy: jnp.stack([0 * dy, dy], axis=-1).reshape(x.shape),
+        ALL,
+    ),
+    "pieces interleaved the other way": (
+        "maxout",
+        lambda rule, x, dy: rule(x, dy).reshape(4, 3, 2).swapaxes(1, 2).reshape(4, 6),
+        ALL,
+    ),
+    "diagonal of the softmax Jacobian only": (
+        "softmax",
+        lambda rule, x, dy: softmax(x) * (1 - softmax(x)) * dy,
+        ALL,
+    ),
+    "softmax over the other axis": ("softmax", lambda rule, x, dy: rule(x, dy, axis=0), ALL),
+    "sum of the cotangent dropped": (
+        "log_softmax",
+        lambda rule, x, dy: dy - softmax(x) * dy,
+        ALL,
+    ),
+    "missing 2": ("squared_error", lambda rule, p, t, dy: rule(p, t, dy) / 2, ALL),
+    "missing 1/D": ("squared_error", lambda rule, p, t, dy: 4 * rule(p, t, dy), ALL),
+    "missing 1/N": ("reduce", lambda rule, v, dy: jnp.full_like(v, dy), ALL),
+    "1/N instead of the weights": ("reduce (weights)", lambda rule, v, dy: dy + 0 * v, ALL),
+    "target minus prediction": ("squared_error", lambda rule, p, t, dy: rule(t, p, dy), ALL),
+    "first example's cotangent for all": (
+        "squared_error",
+        lambda rule, p, t, dy: rule(p, t, jnp.full_like(dy, dy[0])),
+        ALL,
+    ),
+    "residual never clipped": (
+        "huber (delta=0.5)",
+        lambda rule, p, t, dy: losses.squared_error_vjp(p, t, dy) / 2,
+        ALL,
+    ),
+    "linear branch without |.|": (
+        "huber",
+        lambda rule, p, t, dy: dy[:, None] * jnp.where(jnp.abs(p - t) < 1, p - t, 1) / 4,
+        ALL,
+    ),
+    "base 10": (
+        "binary_cross_entropy",
+        lambda rule, p, y, dy: rule(p, y, dy) / jnp.log(10.0),
+        ALL,
+    ),
+    "gradient of the logits": (
+        "binary_cross_entropy",
+        lambda rule, p, y, dy: (p[:, 0] - y.astype(p.dtype))[:, None] * dy[:, None],
+        ALL,
+    ),
+    "second term dropped": (
+        "binary_cross_entropy (soft labels)",
+        lambda rule, p, y, dy: -dy * y / p,
+        ALL,
+    ),
+    "slope of the sigmoid once more": (
+        "sigmoid_binary_cross_entropy",
+        lambda rule, z, y, dy: activations.sigmoid_vjp(z, rule(z, y, dy)),
+        ALL,
+    ),
+    "label forgotten": (
+        "softmax_cross_entropy",
+        lambda rule, z, y, dy: dy[:, None] * softmax(z),
+        ALL,
+    ),
+    "neighbouring label": (
+        "softmax_cross_entropy",
+        lambda rule, z, y, dy: rule(z, (y + 1) % 4, dy),
+        ALL,
+    ),
+    "targets not normalised": (
+        "softmax_cross_entropy_with_soft_targets",
+        lambda rule, z, t, dy: dy[:, None] * (softmax(z) - 1.01 * t),
+        ALL,
+    ),
+    "probabilities taken for logits": (
+        "categorical_cross_entropy",
+        lambda rule, p, t, dy: dy[:, None] * (p - t),
+        ALL,
+    ),
+    "log-probabilities taken for logits": (
+        "negative_log_likelihood",
+        lambda rule, z, y, dy: losses.softmax_cross_entropy_vjp(z, y, dy),
+        ALL,
+    ),
+    "margin ignored": ("hinge", lambda rule, s, t, dy: -dy * t.astype(s.dtype), ALL),
+    "label is its own rival": (
+        "multiclass_hinge",
+        lambda rule, z, y, dy: (
+            dy[:, None] * (jax.nn.one_hot(z.argmax(-1), 4) - jax.nn.one_hot(y, 4))
+        ),
+        ALL,
+    ),
+    "the other direction": (
+        "kl_divergence",
+        lambda rule, p, t, dy: dy[:, None] * (jnp.log(p / t) + 1),
+        ALL,
+    ),
+    "one half missing": ("js_divergence", lambda rule, p, t, dy: 2 * rule(p, t, dy), ALL),
+    "lambda forgotten": ("l2_penalty (strength=0.3)", lambda rule, w, dy: dy * 2 * w, ALL),
+    "no sign": ("l1_penalty (strength=0.3)", lambda rule, w, dy: dy * 0.3 * w, ALL),
+    "constant of ten digits": (
+        "selu",
+        lambda rule, x, dy: rule(x, dy) * 1.050700987 / activations.SELU_SCALE,
+        ("autodiff",),
+    ),
+    "one element a little off": (
+        "softmax_cross_entropy",
+        lambda rule, z, y, dy: rule(z, y, dy).at[0, 0].multiply(1 + 1e-10),
+        ("autodiff",),
+    ),
+    "one element of many off by 1e-5": (
+        "squared_error",
+        lambda rule, p, t, dy: rule(p, t, dy).at[2, 1].multiply(1 + 1e-5),
+        NARROW,
+    ),
+    "NaN where the loss is flat": (
+        "hinge",
+        lambda rule, s, t, dy: rule(s, t, dy) / jnp.where(rule(s, t, dy) == 0, 0, 1.0),
+        ALL,
+    ),
+    "shape of the transpose": ("softmax", lambda rule, x, dy: rule(x, dy).T, ("structure",)),
+    "summed over the batch": (
+        "squared_error",
+        lambda rule, p, t, dy: rule(p, t, dy).sum(0),
+        ("structure",),
+    ),
+    "kernel not transposed": (
+        "affine (square)",
+        lambda rule, x, w, b, dy: (dy @ w, *rule(x, w, b, dy)[1:]),
+        ALL,
+    ),
+    "kernel gradient transposed": (
+        "affine (square)",
+        lambda rule, x, w, b, dy: (dy @ w.T, dy.T @ x, dy.sum(0)),
+        ALL,
+    ),
+    "bias gradient dropped": (
+        "affine (square)",
+        lambda rule, x, w, b, dy: (*rule(x, w, b, dy)[:2], jnp.zeros_like(b)),
+        ALL,
+    ),
+    "bias gradient averaged": (
+        "affine (square)",
+        lambda rule, x, w, b, dy: (*rule(x, w, b, dy)[:2], dy.mean(0)),
+        ALL,
+    ),
+    "gradients in the wrong order": (
+        "affine (square)",
+        lambda rule, x, w, b, dy: tuple(rule(x, w, b, dy)[i] for i in (1, 0, 2)),
+        ALL,
+    ),
+    "a gradient missing": (
+        "affine (square)",
+        lambda rule, x, w, b, dy: rule(x, w, b, dy)[:2],
+        ("structure",),
+    ),
+    "activation skipped": (
+        "serial",
+        lambda rule, params, x, state, key, dy: _without_activation(params, x, dy),
+        ALL,
+    ),
+}
+
+
+def _without_activation(params, x, dy):
+    """The backward pass of dense, tanh, dense with the middle one left out."""
+    first, _, second = params
+    hidden = jnp.tanh(layers.affine(x, first["kernel"], first["bias"]))
+    dx, dkernel, dbias = layers.affine_vjp(hidden, second["kernel"], second["bias"], dy)
+    dx, first_dkernel, first_dbias = layers.affine_vjp(x, first["kernel"], first["bias"], dx)
+    first, second = (
+        {"kernel": dkernel, "bias": dbias}
+        for dkernel, dbias in ((first_dkernel, first_dbias), (dkernel, dbias))
+    )
+    return (first, (), second), dx
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_wrong_gradient_is_caught_by(mistake):
+    name, wrong, judges = WRONG[mistake]
+    row = ROWS[name]
+    report = gradcheck.check_case(row._replace(vjp=functools.partial(wrong, row.vjp)))
+    assert report.failed == judges, str(report)
+    assert {a.verdict.partition(":")[0] for a in report.arguments if a.failed} <= {
+        "the hand-derived gradient is wrong",
+        "hand and autodiff differ by less than the differences can tell",
+    }

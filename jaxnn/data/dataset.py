@@ -1,0 +1,178 @@
+"""What a run trains on: checked, read-only NumPy arrays, with a published or a made split."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int32, UInt8
+from numpy.typing import ArrayLike
+
+
+class Examples(NamedTuple):
+    """One split: one row per example, in a fixed order."""
+
+    inputs: UInt8[np.ndarray, "n *shape"] | Float32[np.ndarray, "n *shape"]
+    labels: Int32[np.ndarray, " n"] | Float32[np.ndarray, "n *target"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training and test examples; hashed and compared by identity.
+
+    Attributes:
+      classes: the name of each label 0, 1, ...; () for regression.
+      scale: the run divides the inputs by it (255.0 maps uint8 pixels to [0, 1]).
+    """
+
+    name: str
+    train: Examples
+    test: Examples | None
+    classes: tuple[str, ...]
+    scale: float
+
+    def __repr__(self) -> str:
+        inputs = self.train.inputs
+        sizes = f"train={len(inputs)}, test={len(self.test.inputs) if self.test else None}"
+        kind = f"classes={len(self.classes)}" if self.classes else "regression"
+        return f"Dataset({self.name!r}, {sizes}, {inputs.dtype}{list(inputs.shape[1:])}, {kind})"
+
+
+def from_arrays(
+    train_inputs: ArrayLike,
+    train_labels: ArrayLike,
+    test_inputs: ArrayLike | None = None,
+    test_labels: ArrayLike | None = None,
+    *,
+    name: str = "arrays",
+    classes: Sequence[str] | None = None,
+    scale: float = 1.0,
+) -> Dataset:
+    """A data set from arrays, copied where they could still be written to.
+
+    Args:
+      train_inputs: [n, ...], uint8 or floating; every floating dtype becomes float32.
+      train_labels: class indices [n] of an integer dtype, or regression targets [n, ...] of a
+        floating one.
+      test_inputs: as train_inputs, one example of the same shape and dtype; None for no test split.
+      test_labels: as train_labels.
+      name: what messages and results call the data set.
+      classes: the name of each class; None counts 0 to the largest training label; () takes integer
+        labels as regression targets.
+      scale: the number that maps the inputs to the range that the network sees.
+
+    Raises:
+      ValueError, TypeError: the arrays do not fit together; the message says where and what to do.
+    """
+    if (test_inputs is None) != (test_labels is None):
+        raise ValueError("only one of test_inputs and test_labels was given: give both or none")
+    if not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale must be positive and finite, got {scale}: it divides the inputs")
+    train = _examples(train_inputs, train_labels, "train", regression=classes == ())
+    if train.labels.dtype == np.int32 and classes is None:
+        classes = [str(index) for index in range(int(train.labels.max()) + 1)]
+    names = tuple(classes or ())
+    _check_labels(train.labels, names, "train_labels")
+    test = None
+    if test_inputs is not None and test_labels is not None:
+        test = _examples(test_inputs, test_labels, "test", regression=not names)
+        _check_labels(test.labels, names, "test_labels")
+        _check_alike(train, test)
+    return Dataset(name, train, test, names, float(scale))
+
+
+def _examples(inputs: ArrayLike, labels: ArrayLike, split: str, *, regression: bool) -> Examples:
+    x = _frozen(_checked_inputs(np.asarray(inputs), f"{split}_inputs"))
+    y = _frozen(_checked_labels(np.asarray(labels), f"{split}_labels", regression))
+    if len(x) != len(y):
+        raise ValueError(
+            f"{split}_inputs has {len(x)} rows and {split}_labels has {len(y)}: "
+            "give one label per example"
+        )
+    return Examples(x, y)
+
+
+def _checked_inputs(x: np.ndarray, what: str) -> np.ndarray:
+    if x.ndim < 2:
+        raise ValueError(
+            f"{what} needs shape [examples, ...], got {list(x.shape)}: "
+            "reshape(-1, 1) makes a column of one feature"
+        )
+    if x.size == 0:
+        raise ValueError(f"{what} of shape {list(x.shape)} is empty: give at least one example")
+    if x.dtype == np.uint8:
+        return x
+    if not np.issubdtype(x.dtype, np.floating):
+        raise TypeError(
+            f"{what} has dtype {x.dtype}, only uint8 and floating dtypes are supported: "
+            "use .astype(np.float32), or .astype(np.uint8) for pixels from 0 to 255"
+        )
+    return _finite_float32(x, what)
+
+
+def _checked_labels(y: np.ndarray, what: str, regression: bool) -> np.ndarray:
+    if y.ndim == 0:
+        raise ValueError(f"{what} needs one label per example, got the single value {y}")
+    if np.issubdtype(y.dtype, np.floating) or (regression and np.issubdtype(y.dtype, np.integer)):
+        return _finite_float32(y, what)
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(
+            f"{what} has dtype {y.dtype}, only integer classes and floating targets are supported: "
+            "np.unique(labels, return_inverse=True) turns names into class indices"
+        )
+    if y.ndim != 1:
+        raise ValueError(
+            f"{what} needs shape [examples], got {list(y.shape)}: "
+            "give class indices, argmax(axis=-1) of one-hot rows"
+        )
+    if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int32).max):
+        bad = int(y.min() if y.min() < 0 else y.max())
+        raise ValueError(f"{what} holds {bad}: class indices count from 0")
+    return y.astype(np.int32, copy=False)
+
+
+def _finite_float32(x: np.ndarray, what: str) -> np.ndarray:
+    with np.errstate(over="ignore"):  # an overflow becomes an inf, and is reported as such below
+        x32 = x.astype(np.float32, copy=False)
+    finite = np.isfinite(x32)
+    if not finite.all():
+        place = np.unravel_index(int(np.argmin(finite)), x.shape)
+        at = ", ".join(str(int(i)) for i in place)
+        raise ValueError(
+            f"{what}[{at}] is {x[place]}, and {int((~finite).sum())} values in all are not finite "
+            "as float32: remove or replace them first"
+        )
+    return x32
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    if array.flags.writeable:  # the caller may hold it too
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def _check_labels(labels: np.ndarray, classes: tuple[str, ...], what: str) -> None:
+    if not classes:
+        return
+    if labels.dtype != np.int32:
+        raise TypeError(
+            f"{what} is floating but there are {len(classes)} classes: "
+            "give integer class indices, or classes=() for regression"
+        )
+    if labels.max() >= len(classes):
+        row = int(np.argmax(labels))
+        raise ValueError(
+            f"{what}[{row}] is {labels[row]}, but the {len(classes)} classes allow "
+            f"0 to {len(classes) - 1}: name every class in classes="
+        )
+
+
+def _check_alike(train: Examples, test: Examples) -> None:
+    pairs = {"inputs": (train.inputs, test.inputs), "labels": (train.labels, test.labels)}
+    for what, (a, b) in pairs.items():
+        if (a.shape[1:], a.dtype) != (b.shape[1:], b.dtype):
+            raise ValueError(
+                f"one row of test_{what} is {b.dtype}{list(b.shape[1:])}, but of train_{what} "
+                f"{a.dtype}{list(a.shape[1:])}: prepare both splits alike"
+            )

@@ -2,7 +2,8 @@
 
 from jaxnn import activations as activations
 from jaxnn import losses as losses
-import jaxnn.metrics as metrics
+from jaxnn import metrics as metrics
+from jaxnn import gradcheck as gradcheck
 from jaxnn import regularizers as regularizers
 from jaxnn import layers as layers
 from jaxnn import backprop as backprop

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-import jaxnn.metrics as metrics
-from jaxnn import backprop, checks
+from jaxnn import backprop, checks, metrics
 from jaxnn.data import Dataset
 from jaxnn.layers import Layer
 from jaxnn.regularizers import Regularizer

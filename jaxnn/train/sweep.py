@@ -187,4 +187,5 @@ def _to_dataset(table, grid: Grid, epochs: int, **attrs: Any) -> "xr.Dataset":
 def _bar(shown: bool, total: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, unit="epoch", disable=None if shown else True, leave=False, dynamic_ncols=True)
+    hidden = None if shown else True  # None: hidden unless a terminal shows it
+    return tqdm(total=total, unit="epoch", disable=hidden, leave=False, dynamic_ncols=True)

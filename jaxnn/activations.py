@@ -98,7 +98,7 @@ def leaky_relu(x: Floats, *, negative_slope: Setting = 0.1) -> Floats:
       ValueError: negative_slope is negative or not finite.
     """
     checks.nonnegative("negative_slope", negative_slope)
-    return jnp.where(x > 0, x, negative_slope * _floats(x))
+    return jnp.where(x > 0, x, _gated(_floats(x), negative_slope))
 
 
 def leaky_relu_vjp(x: Floats, cotangent: Floats, *, negative_slope: Setting = 0.1) -> Floats:
@@ -315,7 +315,7 @@ def _below_max(x: Array, axis: int) -> Array:
     return jnp.where(jnp.isinf(largest), infinite, x - largest)
 
 
-def _gated(x: Array, gate: Array) -> Array:
+def _gated(x: Array, gate: Array | Setting) -> Array:
     """x times gate, where a closed gate wins: 0 * inf = 0, since the gates close exponentially."""
     return jnp.where(gate == 0, 0, x * gate)
 

@@ -158,6 +158,12 @@ def test_extreme_input_gives_the_limit(name):
         np.testing.assert_allclose(slopes, [left_slope, right_slope], rtol=1e-6, atol=1e-30)
 
 
+def test_leaky_relu_of_slope_zero_is_relu_even_at_infinity():
+    x = jnp.asarray([-jnp.inf, -1.0, 2.0])
+    actual = activations.leaky_relu(x, negative_slope=0)
+    np.testing.assert_array_equal(actual, activations.relu(x))
+
+
 AT_KINK = {
     "step": {0: (0, 0)},
     "relu": {0: (0, 0)},

@@ -65,7 +65,7 @@ def test_images_that_were_not_flattened_are_refused():
 
 def test_the_accuracy_of_a_regression_is_refused():
     line = data.from_arrays(np.ones((6, 1), np.float32), np.ones((6, 3), np.float32), classes=())
-    with pytest.raises(ValueError, match="the accuracy cannot compare .* float32 labels"):
+    with pytest.raises(ValueError, match=r"the accuracy cannot compare .* float32 labels"):
         run(loss=losses.squared_error, batch_size=6).check_against(line)
     run(loss=losses.squared_error, batch_size=6, metrics={}).check_against(line)
 

@@ -146,9 +146,8 @@ def first_step(dataset, rates, seeds) -> xr.Dataset:
 
 
 def draw(results: xr.Dataset) -> Figure:
-    """Four looks at the learning rate: the slides' line, a single step, the curves, the outcome.
-
-    Bands are the range over seeds.
+    """The slides' line, a single step, the learning curves and the outcome, by learning rate.
+    Lines are medians, bands the range over seeds.
     """
     figure, ((line_ax, step_ax), (curve_ax, end_ax)) = style.subplots(2, 2, size=(13, 9))
     _draw_the_line(line_ax, results)
@@ -279,8 +278,8 @@ def _judge_the_extremes(results) -> list[Verdict]:
         verdict_on(
             "lr-too-small",
             slide["lr-too-small"] and float(fallen.high) < 10,
-            measured=f"at {small:g} the loss fell by {fallen:.1f} % in {results.sizes['epoch']} "
-            "epochs",
+            measured=f"fall of the loss at {small:g} in {results.sizes['epoch']} epochs, in %: "
+            f"{fallen:.1f}",
             evidence="digits: the fall from the initial training loss must be under 10 %, with its "
             "95 % interval over seeds; and on the slides' line at 0.0001 the W of each step must "
             "be the expected one",

@@ -135,9 +135,8 @@ def heavy_ball(
 
 
 def draw(results: xr.Dataset) -> Figure:
-    """Top: the first 40 steps down a narrow valley. Bottom: the way down, and the gain on digits.
-
-    Dots on the way down are the closed-form solution. On digits, bands are the range over seeds.
+    """Top: the first 40 steps down a narrow valley. Bottom: the whole way down (dots: the closed
+    form), the training loss on digits (bands: the range over seeds), and the gain of momentum.
     """
     figure, ((*valley_axes,), (way_ax, curve_ax, gain_ax)) = style.subplots(2, 3, size=(16, 9))
     names = list(results.descent.values)

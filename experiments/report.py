@@ -166,8 +166,7 @@ def _takes(experiment: Experiment) -> str:
 def _data(identity: Mapping[str, Any] | None) -> str:
     if identity is None:
         return "was not at hand"
-    sizes = ", ".join(f"{identity[k]:,} {k}" for k in ("train", "test") if identity[k])
-    return f"{sizes} examples, SHA-256 `{identity['sha256'][:16]}`"
+    return f"{identity['train'] + identity['test']:,} examples, SHA-256 `{identity['sha256'][:16]}`"
 
 
 def _made_with(record: Mapping[str, Any]) -> str:

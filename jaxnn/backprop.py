@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxnn.layers import Layer
+from jaxnn.losses import reduce, reduce_vjp
 from jaxnn.regularizers import Regularizer
 from jaxnn.rules import vjp_of
 
@@ -42,9 +43,9 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
     def gradient(params, state, x, y, key):
         predictions, state, saved = model.forward(params, state, x, key, True)
         losses = loss(predictions, y)
-        each = jnp.full_like(losses, 1 / losses.size)  # d mean / d loss_i = 1/N
-        grads, _ = model.backward(params, saved, loss_vjp(predictions, y, each))
-        objective = losses.mean()
+        objective = reduce(losses)
+        dlosses = reduce_vjp(losses, jnp.ones_like(objective))  # 1/N each
+        grads, _ = model.backward(params, saved, loss_vjp(predictions, y, dlosses))
         if regularizer is not None:
             objective += regularizer.penalty(params)
             grads = jax.tree.map(jnp.add, grads, regularizer.gradient(params))
@@ -59,7 +60,7 @@ def by_autodiff(model: Layer, loss: Callable, regularizer: Regularizer | None = 
     def objective_fn(params, state, x, y, key):
         predictions, state, _ = model.forward(params, state, x, key, True)
         losses = loss(predictions, y)
-        objective = losses.mean()
+        objective = reduce(losses)
         if regularizer is not None:
             objective += regularizer.penalty(params)
         return objective, Aux(state, losses, predictions)

@@ -22,6 +22,12 @@ def test_what_is_not_a_number_is_named(value):
         checks.nonnegative("rate", value)
 
 
+def test_a_constant_is_looked_at_inside_a_jit_too():
+    constant = jax.numpy.asarray(-1.0)
+    with pytest.raises(ValueError, match=r"rate must be .* got -1\.0"):
+        jax.jit(lambda x: (checks.nonnegative("rate", constant), x)[1])(0.0)
+
+
 def test_a_traced_value_passes():
     assert jax.jit(lambda x: (checks.nonnegative("rate", x), x)[1])(-1.0) == -1.0
 

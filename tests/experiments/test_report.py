@@ -25,7 +25,7 @@ def test_the_page_shows_question_figure_verdicts_settings_and_command(reports):
     assert "python -m experiments run toy" in page
     assert "Expected: it rises \\| always, at 50 %" in page
     assert "학습률 Learning Rate" in page
-    assert re.search(r"digits: [\d,]+ train, \d+ test examples, SHA-256", page)
+    assert re.search(r"digits: [\d,]+ examples, SHA-256", page)
     assert re.search(r"jax \d", page)
 
 

@@ -172,6 +172,7 @@ def _judge_the_formulas() -> list[Verdict]:
 def _judge_overfitting(plain: xr.Dataset) -> list[Verdict]:
     """The turning point is chosen on one half of the seeds and judged on the other."""
     chosen_on, judged_on = _halves(plain)
+    seeds = judged_on.sizes["seed"]
     turn = int(plain.epoch[chosen_on.test_loss.mean("seed").argmin("epoch")])
     last = int(plain.epoch[-1])
     at_turn, at_end = (judged_on.sel(epoch=epoch) for epoch in (turn, last))
@@ -192,12 +193,14 @@ def _judge_overfitting(plain: xr.Dataset) -> list[Verdict]:
             measured=f"after epoch {turn} the test loss rises by {rise:.4f} nats while the "
             f"training loss falls by {fall:.4f}",
             evidence=f"{where} of both above 0",
+            seeds=seeds,
         ),
         verdict_on(
             "learning-overfit",
             turn < last and bool(widening.low > 0),
             measured=f"the gap between the curves widens by {widening:.4f} nats",
             evidence=f"{where} above 0",
+            seeds=seeds,
         ),
     ]
 
@@ -205,6 +208,7 @@ def _judge_overfitting(plain: xr.Dataset) -> list[Verdict]:
 def _judge_the_strength(results: xr.Dataset) -> list[Verdict]:
     """The best strength is chosen on one half of the seeds and judged on the other."""
     chosen_on, judged_on = _halves(results.isel(epoch=-1))
+    seeds = judged_on.sizes["seed"]
     best = float(results.l2[chosen_on.test_loss.mean("seed").argmin("l2")])
     strongest = float(results.l2[-1])
     none, at_best, at_most = (judged_on.sel(l2=strength) for strength in (0.0, best, strongest))
@@ -227,6 +231,7 @@ def _judge_the_strength(results: xr.Dataset) -> list[Verdict]:
             f"{loss_of_too_much:.4f} below that at {strongest:g}; mean norm of the weights from "
             f"{float(norms.isel(l2=0).mean()):.2f} to {float(norms.isel(l2=-1).mean()):.2f}",
             evidence=f"{where} above 0; the norm must fall with each strength for every seed",
+            seeds=seeds,
         ),
         verdict_on(
             "regularisation-definition",
@@ -235,6 +240,7 @@ def _judge_the_strength(results: xr.Dataset) -> list[Verdict]:
             f"the test loss {gain:.4f} below; test accuracy {accuracy:+.2f} points",
             evidence=f"{where} above 0; the error is the loss that is trained on, the accuracy "
             "stands beside it",
+            seeds=seeds,
         ),
     ]
 

@@ -252,6 +252,7 @@ def _judge_a_step(results) -> Verdict:
         f"{mean_interval(smallest):.4f} of h|∇L|²",
         evidence="one step of the whole digits training set from each seed's initial params; the "
         "decrease must be within 5 % of h|∇L|² for every seed",
+        seeds=results.sizes["seed"],
     )
 
 
@@ -277,6 +278,7 @@ def _judge_the_extremes(results) -> list[Verdict]:
             evidence=f"digits: at {big:g} the training loss of every seed must exceed 1.1 times "
             f"its initial value and end above log 10 = {GUESSING:.3f} nats or not finite; and on "
             "the slides' line at 0.5 the W of each step must be the expected one",
+            seeds=seeds,
         ),
         verdict_on(
             "lr-too-small",
@@ -286,6 +288,7 @@ def _judge_the_extremes(results) -> list[Verdict]:
             evidence="digits: the fall from the initial training loss must be under 10 %, with its "
             "95 % interval over seeds; and on the slides' line at 0.0001 the W of each step must "
             "be the expected one",
+            seeds=seeds,
         ),
     ]
 
@@ -326,6 +329,7 @@ def _judge_the_order(results) -> Verdict:
         measured=f"in {100 * float(ordered):.1f} % of epochs and seeds the larger rate is lower",
         evidence="digits in place of the slide's pictures: the three training curves must fall and "
         "keep their order in every epoch of every seed",
+        seeds=results.sizes["seed"],
     )
 
 
@@ -346,4 +350,5 @@ def _judge_the_rescaling(results) -> Verdict:
         measured="; ".join(f"{rate:g}: {ratio:.4f}" for rate, ratio in ratios.items()),
         evidence="digits: the test loss after equal products of rate and epochs, as a multiple of "
         "that at 0.01 after 10 epochs, paired by seed; the 95 % intervals must lie within 5 % of 1",
+        seeds=results.sizes["seed"],
     )

@@ -306,4 +306,5 @@ def _judge_the_path(results) -> Verdict:
         "training loss, paired by seed, 95 % interval above 0. First we had asked for less way "
         "across at each one's best setting: that is false. The best momentum swings further, and "
         "wins by its speed",
+        seeds=results.sizes["seed"],
     )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+MIN_SEEDS = 5
 STATUSES = ("reproduced", "contradicted", "erratum", "not judged")
 _LEDGER = pathlib.Path(__file__).with_name("claims.toml")
 
@@ -74,7 +75,12 @@ class Verdict:
 
 
 def verdict_on(
-    claim: str, holds: bool | np.bool_ | None, *, measured: str, evidence: str
+    claim: str,
+    holds: bool | np.bool_ | None,
+    *,
+    measured: str,
+    evidence: str,
+    seeds: int | None = None,
 ) -> Verdict:
     """The verdict that follows from whether the slide's statement held in the measurement.
 
@@ -82,7 +88,12 @@ def verdict_on(
       claim: its id; statement and expectation come from claims.toml.
       holds: None is "not judged"; False is "erratum" where the slide is known to be wrong (it
         has a `correct`), "contradicted" otherwise.
+      seeds: how many runs it rests on, where chance plays a part; fewer than MIN_SEEDS judge
+        nothing.
     """
+    if seeds is not None and seeds < MIN_SEEDS:
+        holds = None
+        evidence = f"{seeds} seeds are too few, at least {MIN_SEEDS} are needed; {evidence}"
     if claim not in claims():
         raise ValueError(f"claim {claim!r} is not in claims.toml")
     entry = claims()[claim]

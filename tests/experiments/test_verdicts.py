@@ -120,3 +120,12 @@ def test_runs_of_different_seeds_are_no_pairs():
     a = xr.DataArray([1.0, 2.0], {"seed": [0, 1]})
     with pytest.raises(ValueError, match="seed"):
         paired_difference(a, a.assign_coords(seed=[0, 2]))
+
+
+def test_too_few_seeds_judge_nothing():
+    few, enough = (
+        verdicts.verdict_on("lr-too-big", True, measured="9", evidence="as seen", seeds=seeds)
+        for seeds in (verdicts.MIN_SEEDS - 1, verdicts.MIN_SEEDS)
+    )
+    assert (few.status, enough.status) == ("not judged", "reproduced")
+    assert few.evidence == "4 seeds are too few, at least 5 are needed; as seen"

@@ -11,12 +11,26 @@ Number = Any  # a float, a scalar array or a traced value: what `nonnegative` lo
 
 def nonnegative(name: str, value: Any) -> None:
     """Refuses a setting that is not a finite number >= 0; a traced value cannot be looked at."""
-    if isinstance(value, jax.core.Tracer):
-        return
-    if isinstance(value, bool) or not _is_real_scalar(value):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    if not (math.isfinite(value) and value >= 0):
+    if _is_known_number(name, value) and not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} must be finite and at least 0, got {value}")
+
+
+def positive(name: str, value: Any) -> None:
+    """Refuses a setting that is not a finite number > 0; a traced value cannot be looked at."""
+    if _is_known_number(name, value) and not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be finite and above 0, got {value}")
+
+
+def rate(name: str, value: Any) -> None:
+    """Refuses a setting outside [0, 1); a traced value cannot be looked at."""
+    if _is_known_number(name, value) and not 0 <= value < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+
+
+def probability(name: str, value: Any) -> None:
+    """Refuses a setting outside [0, 1]; a traced value cannot be looked at."""
+    if _is_known_number(name, value) and not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}")
 
 
 def positive_int(name: str, value: Any) -> None:
@@ -25,6 +39,14 @@ def positive_int(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def _is_known_number(name: str, value: Any) -> bool:
+    if isinstance(value, jax.core.Tracer):
+        return False
+    if isinstance(value, bool) or not _is_real_scalar(value):
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+    return True
 
 
 def _is_real_scalar(value: Any) -> bool:

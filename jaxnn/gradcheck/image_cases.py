@@ -115,7 +115,7 @@ def _residual_cases() -> list[Case]:
     )
     return [
         case(layers.add_branch, x, branch, np.asarray(0.7), argnums=(0, 1)),
-        layer_case("residual", layers.residual(dense), (3,)),
+        layer_case("residual (dense, tanh)", layers.residual(dense), (3,)),
         layer_case("stochastic_depth", layers.stochastic_depth(dense, 0.7), (3,)),
         layer_case(
             "stochastic_depth (evaluation)",

@@ -6,10 +6,13 @@ from jaxnn.layers.conv import convolve2d_vjp as convolve2d_vjp
 from jaxnn.layers.dense import affine as affine
 from jaxnn.layers.dense import affine_vjp as affine_vjp
 from jaxnn.layers.dense import dense as dense
+from jaxnn.layers.dropout import add_branch as add_branch
+from jaxnn.layers.dropout import add_branch_vjp as add_branch_vjp
 from jaxnn.layers.dropout import drop_connect as drop_connect
 from jaxnn.layers.dropout import drop_elements as drop_elements
 from jaxnn.layers.dropout import drop_elements_vjp as drop_elements_vjp
 from jaxnn.layers.dropout import dropout as dropout
+from jaxnn.layers.dropout import stochastic_depth as stochastic_depth
 from jaxnn.layers.elementwise import activation as activation
 from jaxnn.layers.elementwise import flatten as flatten
 from jaxnn.layers.elementwise import identity as identity
@@ -44,7 +47,4 @@ from jaxnn.layers.pool import mean_of_image as mean_of_image
 from jaxnn.layers.pool import mean_of_image_vjp as mean_of_image_vjp
 from jaxnn.layers.pool import mean_of_windows as mean_of_windows
 from jaxnn.layers.pool import mean_of_windows_vjp as mean_of_windows_vjp
-from jaxnn.layers.residual import add_branch as add_branch
-from jaxnn.layers.residual import add_branch_vjp as add_branch_vjp
 from jaxnn.layers.residual import residual as residual
-from jaxnn.layers.residual import stochastic_depth as stochastic_depth

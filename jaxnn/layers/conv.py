@@ -102,7 +102,7 @@ def _input_gradient(kernel: Array, dy: Array, windows: Windows, groups: int) -> 
     pads = [
         (
             (axis.taps - 1) * axis.dilation - axis.before,
-            axis.before + axis.pixels - ((axis.count - 1) * axis.stride + 1),
+            axis.before + axis.pixels - ((axis.number - 1) * axis.stride + 1),
         )
         for axis in windows
     ]
@@ -134,6 +134,7 @@ def _kernel_gradient(x: Array, kernel: Array, dy: Array, windows: Windows, group
 
 def _windows(x, kernel, strides, padding, dilation, groups) -> Windows:
     checks.positive_int("groups", groups)
+    check_images(x.shape[1:], "convolve2d")
     channels, features = x.shape[-1], kernel.shape[-1]
     if channels != kernel.shape[2] * groups or features % groups:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Dropout of units and of weights: what is learned must not lean on any one of them."""
+"""Dropout of units, weights and whole branches: a network must not lean on any one of them."""
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float
 from jaxnn import checks
 from jaxnn.layers.dense import dense
 from jaxnn.layers.layer import Layer, checked_key
+from jaxnn.layers.residual import residual
 
 Floats = Float[Array, "*shape"]
 
@@ -109,6 +110,63 @@ def drop_connect(features: int, rate: checks.Number, **settings) -> Layer:
         return dparams | {"kernel": dkernel}, dx
 
     return Layer(whole.init, forward, backward, f"drop_connect({features})")
+
+
+def add_branch(x: Floats, branch: Floats, gate: Float[Array, ""]) -> Floats:
+    """y = x + gate f, where a closed gate, 0, wins over an f that overflowed."""
+    return x + _gated(branch, gate)
+
+
+def add_branch_vjp(
+    x: Floats, branch: Floats, gate: Float[Array, ""], cotangent: Floats
+) -> tuple[Floats, Floats]:
+    """dx = dy, df = gate dy; the gate is drawn or given, not learned."""
+    del x, branch
+    return cotangent, _gated(cotangent, gate)
+
+
+def _gated(values: Array, gate: Array) -> Array:
+    return jnp.where(gate == 0, 0, gate * values)
+
+
+def stochastic_depth(layer: Layer, survival_probability: checks.Number) -> Layer:
+    """A residual connection whose branch is skipped at random in training.
+
+        y = x + b f(x) with b ~ Bernoulli(p) in training    [Huang et al. 2016, eq. 2]
+        y = x + p f(x) in evaluation                        [eq. 5]
+
+    One b for the whole batch. A skipped branch keeps its state. Here f is computed all the same,
+    since a compiled program that runs several lanes at once cannot skip it.
+
+    Args:
+      layer: the branch f, which must keep the shape.
+      survival_probability: p in [0, 1]; may be traced.
+
+    Raises:
+      TypeError, ValueError: the probability is not a number in [0, 1].
+      ValueError: (from init) the branch changes the shape; (from forward) training without a key.
+    """
+    checks.probability("survival_probability", survival_probability)
+    around = residual(layer)
+    name = f"stochastic_depth({layer.name})"
+
+    def forward(params, state, x, key, train):
+        if train:
+            gate_key, branch_key = jax.random.split(checked_key(key, name))
+            gate = _draw_kept(gate_key, (), 1 - survival_probability).astype(x.dtype)
+        else:
+            branch_key, gate = key, jnp.asarray(survival_probability, x.dtype)
+        branch, after, saved = layer.forward(params, state, x, branch_key, train)
+        state = jax.tree.map(lambda new, old: jnp.where(gate == 0, old, new), after, state)
+        return add_branch(x, branch, gate), state, (saved, gate)
+
+    def backward(params, saved, dy):
+        saved, gate = saved
+        dx, dbranch = add_branch_vjp(dy, dy, gate, dy)
+        dparams, dx_of_branch = layer.backward(params, saved, dbranch)
+        return dparams, dx + dx_of_branch
+
+    return Layer(around.init, forward, backward, name)
 
 
 def _draw_kept(key: jax.Array, shape: tuple[int, ...], rate: checks.Number) -> Bool[Array, "..."]:

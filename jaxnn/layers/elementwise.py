@@ -47,6 +47,8 @@ def reshape(shape: tuple[int, ...]) -> Layer:
       TypeError, ValueError: the shape is not one of ints of at least 1.
       ValueError: (from init) the input has another number of elements.
     """
+    if not isinstance(shape, tuple | list):
+        raise TypeError(f"the shape must be a tuple of ints, got {shape!r}")
     shape = tuple(shape)
     for size in shape:
         checks.positive_int("an axis of the shape", size)

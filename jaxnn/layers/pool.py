@@ -120,7 +120,7 @@ def _pixels(windows: Windows, y: Array) -> Array:
     """N_p, in the shape and dtype of y: the taps that fall into the image, counted."""
     counts = []
     for axis in windows:
-        starts = np.arange(axis.count) * axis.stride - axis.before
+        starts = np.arange(axis.number) * axis.stride - axis.before
         places = starts[:, None] + np.arange(axis.taps)  # [windows, taps]
         counts.append(((places >= 0) & (places < axis.pixels)).sum(axis=1))
     counted = np.multiply.outer(*counts).reshape(1, *windows.counts, 1)
@@ -273,7 +273,7 @@ global_max_pool2d = _global_pooling("global_max_pool2d", max_of_image, max_of_im
 global_avg_pool2d = _global_pooling("global_avg_pool2d", mean_of_image, mean_of_image_vjp)
 
 
-def fractional_max_pool2d(ratio: float, *, overlapping: bool = False) -> Layer:
+def fractional_max_pool2d(ratio: float | int, *, overlapping: bool = False) -> Layer:
     """Max pooling to floor(n / ratio) rows and columns, over regions drawn anew at each step.
 
     For m regions over n rows, sizes floor(n / m) and ceil(n / m), which are 1 and 2 for a ratio

@@ -6,6 +6,7 @@ gradients put the slices back where they were seen.
 """
 
 import itertools
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ class Axis(NamedTuple):
     dilation: int  # from one tap to the next
     before: int  # pixels of padding
     after: int
-    count: int  # of windows
+    number: int  # of windows
 
 
 class Windows(NamedTuple):
@@ -42,7 +43,7 @@ class Windows(NamedTuple):
     @property
     def counts(self) -> tuple[int, int]:
         """The windows along rows and columns."""
-        return self.rows.count, self.columns.count
+        return self.rows.number, self.columns.number
 
     def taps(self) -> Iterator[Tap]:
         """The taps (i, j), row by row."""
@@ -57,7 +58,7 @@ class Windows(NamedTuple):
         """The pixels [batch, *counts, channels] that this tap sees: p s + i d for window p."""
         starts = [i * axis.dilation for i, axis in zip(tap, self, strict=True)]
         ends = [
-            start + (axis.count - 1) * axis.stride + 1
+            start + (axis.number - 1) * axis.stride + 1
             for start, axis in zip(starts, self, strict=True)
         ]
         strides = [axis.stride for axis in self]
@@ -69,7 +70,7 @@ class Windows(NamedTuple):
         pads = []
         for i, axis in zip(tap, self, strict=True):
             first = i * axis.dilation - axis.before  # negative: cut off with the padding
-            last = first + (axis.count - 1) * axis.stride
+            last = first + (axis.number - 1) * axis.stride
             pads.append((first, axis.pixels - 1 - last, axis.stride - 1))
         return lax.pad(values, jnp.zeros((), values.dtype), ((0, 0, 0), *pads, (0, 0, 0)))
 
@@ -130,7 +131,7 @@ def checked_padding(padding: Any) -> str | Pads:
         return padding
     try:
         (top, bottom), (left, right) = padding
-        pads = [int(pad) for pad in (top, bottom, left, right)]
+        pads = [operator.index(pad) for pad in (top, bottom, left, right)]
     except (TypeError, ValueError):
         pads = [-1]
     if min(pads) < 0:

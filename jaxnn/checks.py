@@ -1,4 +1,7 @@
-"""Checks of hyperparameters: errors that name the value and say what is allowed."""
+"""Checks of hyperparameters: errors that name the value and say what is allowed.
+
+A traced value cannot be looked at: it passes, at no cost at run time.
+"""
 
 import math
 import numbers
@@ -6,18 +9,35 @@ from typing import Any
 
 import jax
 
-Number = Any  # a float, a scalar array or a traced value: what `nonnegative` looks at
+Number = Any  # a float, a scalar array or a traced value: what these checks look at
 
 
 def nonnegative(name: str, value: Any) -> None:
-    """Refuses a setting that is not a finite number >= 0; a traced value cannot be looked at."""
-    if isinstance(value, jax.core.Tracer):
-        return
-    if isinstance(value, bool) or not _is_real_scalar(value):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    number = float(value)  # on the host, also where a jit is tracing
-    if not (math.isfinite(number) and number >= 0):
+    """Refuses a setting that is not a finite number >= 0."""
+    number = _known(name, value)
+    if number is not None and not (math.isfinite(number) and number >= 0):
         raise ValueError(f"{name} must be finite and at least 0, got {value}")
+
+
+def positive(name: str, value: Any) -> None:
+    """Refuses a setting that is not a finite number > 0."""
+    number = _known(name, value)
+    if number is not None and not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be finite and above 0, got {value}")
+
+
+def rate(name: str, value: Any) -> None:
+    """Refuses a setting outside [0, 1)."""
+    number = _known(name, value)
+    if number is not None and not 0 <= number < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+
+
+def probability(name: str, value: Any) -> None:
+    """Refuses a setting outside [0, 1]."""
+    number = _known(name, value)
+    if number is not None and not 0 <= number <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}")
 
 
 def positive_int(name: str, value: Any) -> None:
@@ -28,5 +48,11 @@ def positive_int(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be at least 1, got {value}")
 
 
-def _is_real_scalar(value: Any) -> bool:
-    return isinstance(value, numbers.Real) or getattr(value, "shape", None) == ()
+def _known(name: str, value: Any) -> float | None:
+    """The number on the host, also where a jit is tracing; None for a traced value."""
+    if isinstance(value, jax.core.Tracer):
+        return None
+    is_number = isinstance(value, numbers.Real) or getattr(value, "shape", None) == ()
+    if isinstance(value, bool) or not is_number:
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+    return float(value)

@@ -1,5 +1,7 @@
 """Every test runs with strict dtypes, no silent broadcasting, and warnings as errors."""
 
+import functools
+
 import jax
 import jaxtyping
 import pytest
@@ -15,3 +17,19 @@ def no_type_checker():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def assert_caught():
+    """A row of the gradient table with a wrong rule is rejected, by these judges."""
+    from jaxnn import gradcheck  # after the type checker has been hooked in
+
+    def check(row, wrong, judges):
+        report = gradcheck.check_case(row._replace(vjp=functools.partial(wrong, row.vjp)))
+        assert report.failed == judges, str(report)
+        assert {a.verdict.partition(":")[0] for a in report.arguments if a.failed} <= {
+            "the hand-derived gradient is wrong",
+            "hand and autodiff differ by less than the differences can tell",
+        }
+
+    return check

@@ -171,11 +171,18 @@ def layer_cases() -> list[Case]:
     ]
 
 
+def image_cases() -> list[Case]:
+    from jaxnn.gradcheck import image_cases as family  # it imports this module
+
+    return family.image_cases()
+
+
 FAMILIES: dict[str, Callable[[], list[Case]]] = {
     "activations": activation_cases,
     "losses": loss_cases,
     "regularizers": regularizer_cases,
     "layers": layer_cases,
+    "images": image_cases,
 }
 
 

@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Callable
 
-from jaxnn import activations
+from jaxnn import activations, checks
 from jaxnn.layers.layer import Layer, stateless
 from jaxnn.rules import vjp_of
 
@@ -33,8 +33,36 @@ tanh = activation(activations.tanh)
 relu = activation(activations.relu)
 
 flatten = stateless(
-    forward=lambda x: (x.reshape(x.shape[0], -1), x.shape),
+    forward=lambda x: (x.reshape(x.shape[0], math.prod(x.shape[1:])), x.shape),
     backward=lambda shape, dy: dy.reshape(shape),
     name="flatten",
     out_shape=lambda in_shape: (math.prod(in_shape),),
 )
+
+
+def reshape(shape: tuple[int, ...]) -> Layer:
+    """Each example in another shape, its numbers in the same order.
+
+    Raises:
+      TypeError, ValueError: the shape is not one of ints of at least 1.
+      ValueError: (from init) the input has another number of elements.
+    """
+    if not isinstance(shape, tuple | list):
+        raise TypeError(f"the shape must be a tuple of ints, got {shape!r}")
+    shape = tuple(shape)
+    for size in shape:
+        checks.positive_int("an axis of the shape", size)
+
+    def out_shape(in_shape):
+        if math.prod(in_shape) != math.prod(shape):
+            raise ValueError(
+                f"{in_shape}, of {math.prod(in_shape)} elements, cannot become {shape}"
+            )
+        return shape
+
+    return stateless(
+        forward=lambda x: (x.reshape(x.shape[0], *shape), x.shape),
+        backward=lambda in_shape, dy: dy.reshape(in_shape),
+        name=f"reshape{shape}",
+        out_shape=out_shape,
+    )

@@ -54,6 +54,13 @@ def stateless(
     return Layer(init, layer_forward, layer_backward, name)
 
 
+def checked_key(key: jax.Array | None, name: str) -> jax.Array:
+    """The key of a layer that draws at random, if it was given one."""
+    if key is None:
+        raise ValueError(f"{name} draws at random in training and needs a key, got None")
+    return key
+
+
 def serial(*layers: Layer) -> Layer:
     """One layer after the other; itself a Layer, so it nests.
 

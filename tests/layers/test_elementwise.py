@@ -40,3 +40,29 @@ def test_flatten_keeps_the_batch_and_its_backward_undoes_it():
     y, _, saved = layers.flatten.forward((), (), x, None, True)
     assert y.shape == (2, 12) == (2, *out_shape)
     np.testing.assert_array_equal(layers.flatten.backward((), saved, y)[1], x)
+
+
+@pytest.mark.parametrize("layer", [layers.flatten, layers.reshape((12,))])
+def test_empty_batch_keeps_its_features(layer):
+    y, _, saved = layer.forward((), (), jnp.zeros((0, 3, 4)), None, True)
+    assert y.shape == (0, 12)
+    assert layer.backward((), saved, y)[1].shape == (0, 3, 4)
+
+
+def test_reshape_keeps_the_order_and_its_backward_undoes_it():
+    x, layer = jnp.arange(24.0).reshape(2, 12), layers.reshape((2, 3, 2))
+    _, _, out_shape = layer.init(jax.random.key(0), (12,))
+    y, _, saved = layer.forward((), (), x, None, True)
+    assert y.shape == (2, *out_shape) == (2, 2, 3, 2)
+    np.testing.assert_array_equal(y.ravel(), x.ravel())
+    np.testing.assert_array_equal(layer.backward((), saved, y)[1], x)
+
+
+@pytest.mark.usefixtures("no_type_checker")
+def test_reshape_into_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"\(5,\), of 5 elements, cannot become \(2, 3\)"):
+        layers.reshape((2, 3)).init(jax.random.key(0), (5,))
+    with pytest.raises(ValueError, match="an axis of the shape must be at least 1, got -1"):
+        layers.reshape((2, -1))
+    with pytest.raises(TypeError, match="shape must be a tuple"):
+        layers.reshape(6)

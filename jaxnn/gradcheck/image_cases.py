@@ -1,0 +1,140 @@
+"""The rows of the image, pooling, normalisation, dropout and residual layers."""
+
+from typing import Any
+
+import numpy as np
+
+from jaxnn import layers
+from jaxnn.gradcheck.table import Case, case, layer_case
+
+
+def image_cases() -> list[Case]:
+    return [
+        *_convolution_cases(),
+        *_pooling_cases(),
+        *_norm_cases(),
+        *_dropout_cases(),
+        *_residual_cases(),
+    ]
+
+
+def _convolution_cases() -> list[Case]:
+    random = np.random.default_rng(1)
+
+    def convolution(image, kernel, note, **settings):
+        x, w = random.normal(size=(2, *image)), random.normal(size=kernel)
+        row = case(layers.convolve2d, x, w, argnums=(0, 1), **settings)
+        return row._replace(name=f"convolve2d ({note})")
+
+    bare = layers.conv2d(4, 2, dilation=2, groups=2, padding=((1, 0), (0, 2)), use_bias=False)
+    return [
+        convolution((4, 5, 2), (3, 3, 2, 3), "SAME"),
+        convolution((5, 6, 2), (3, 2, 2, 2), "VALID, strides 2", padding="VALID", strides=2),
+        convolution(
+            (5, 4, 4), (2, 3, 2, 4), "padding, strides, dilation, groups",
+            padding=((0, 2), (1, 2)), strides=(2, 1), dilation=(2, 1), groups=2,
+        ),
+        convolution((5, 5, 2), (2, 2, 1, 4), "strides above the kernel", strides=3, groups=2),
+        convolution((3, 4, 2), (3, 4, 2, 2), "kernel as large as the image", padding="VALID"),
+        convolution((4, 1, 1), (3, 1, 1, 1), "width 1, SAME, dilation 2", dilation=2),
+        layer_case("conv2d", layers.conv2d(2, 3), (4, 3, 2), batch=2),
+        layer_case("conv2d (dilation, groups, padding, no bias)", bare, (4, 3, 2), batch=2),
+    ]  # fmt: skip
+
+
+def _pooling_cases() -> list[Case]:
+    x = _apart(2, 5, 4, 2)
+    edges = np.asarray([0, 2, 3, 5], np.int32), np.asarray([0, 1, 3, 4], np.int32)
+    overlapping: dict[str, Any] = {"window": (3, 2), "strides": (2, 1), "padding": "SAME"}
+    with_gaps: dict[str, Any] = {"window": 2, "strides": 3, "padding": ((1, 0), (0, 1))}
+    pools = {
+        "max_pool2d": layers.max_pool2d(2, strides=1),
+        "avg_pool2d": layers.avg_pool2d((3, 2), strides=2, padding="SAME"),
+        "fractional_max_pool2d": layers.fractional_max_pool2d(1.5),
+    }
+    return [
+        case(layers.max_of_windows, x),
+        case(layers.max_of_windows, x, note="overlapping, SAME", **overlapping),
+        case(layers.max_of_windows, x, note="gaps, padding", **with_gaps),
+        case(layers.mean_of_windows, x),
+        case(layers.mean_of_windows, x, note="overlapping, SAME", **overlapping),
+        case(layers.mean_of_windows, x, note="gaps, padding", **with_gaps),
+        case(layers.max_of_image, x),
+        case(layers.mean_of_image, x),
+        case(layers.max_of_regions, x, *edges),
+        case(layers.max_of_regions, x, *edges, overlapping=True),
+        *(
+            _at(layer_case(name, pool, x.shape[1:], batch=2), x)
+            for name, pool in pools.items()
+        ),
+    ]  # fmt: skip
+
+
+def _norm_cases() -> list[Case]:
+    random = np.random.default_rng(2)
+    x, images = 2 * random.normal(size=(5, 4)) + 1, random.normal(size=(2, 2, 3, 4))
+    mean, scale, bias = random.normal(size=(3, 4))
+    variance = random.uniform(0.5, 2, 4)
+    given: dict[str, Any] = {"argnums": (0, 3, 4), "epsilon": 0.1}
+    return [
+        case(layers.normalize_batch, x, scale, bias, argnums=(0, 1, 2)),
+        case(layers.normalize_batch, images, scale, bias, argnums=(0, 1, 2), note="images"),
+        case(layers.standardize, x, mean, variance, scale, bias, **given),
+        case(layers.normalize_features, x, scale, bias, argnums=(0, 1, 2)),
+        layer_case("batch_norm", layers.batch_norm(epsilon=0.1), (4,), batch=5),
+        layer_case("batch_norm (evaluation)", layers.batch_norm(), (2, 4), train=False),
+        layer_case("layer_norm", layers.layer_norm(epsilon=0.1), (2, 4)),
+    ]
+
+
+def _dropout_cases() -> list[Case]:
+    random = np.random.default_rng(3)
+    x, kept = random.normal(size=(4, 3)), random.uniform(size=(4, 3)) > 0.4
+    return [
+        case(layers.drop_elements, x, kept, rate=0.4),
+        layer_case("dropout", layers.dropout(0.4), (6,)),
+        layer_case("dropout (evaluation)", layers.dropout(0.4), (6,), train=False),
+        layer_case("drop_connect", layers.drop_connect(3, 0.4), (4,)),
+        layer_case("drop_connect (evaluation)", layers.drop_connect(3, 0.4), (4,), train=False),
+    ]
+
+
+def _residual_cases() -> list[Case]:
+    random = np.random.default_rng(4)
+    x, branch = random.normal(size=(2, 4, 3))
+    dense = layers.serial(layers.dense(3), layers.tanh)
+    network = layers.serial(
+        layers.conv2d(2, 3, use_bias=False),
+        layers.batch_norm(epsilon=0.5),
+        layers.tanh,
+        layers.avg_pool2d(2),
+        layers.dropout(0.3),
+        layers.residual(layers.conv2d(2, 1)),
+        layers.flatten,
+        layers.dense(2),
+    )
+    return [
+        case(layers.add_branch, x, branch, np.asarray(0.7), argnums=(0, 1)),
+        layer_case("residual (dense, tanh)", layers.residual(dense), (3,)),
+        layer_case("stochastic_depth", layers.stochastic_depth(dense, 0.7), (3,)),
+        layer_case(
+            "stochastic_depth (evaluation)",
+            layers.stochastic_depth(dense, 0.7),
+            (3,),
+            train=False,
+        ),
+        layer_case("reshape", layers.reshape((3, 2)), (2, 3)),
+        layer_case("serial (image network)", network, (4, 4, 1)),
+    ]
+
+
+def _at(row: Case, x: np.ndarray) -> Case:
+    """The case of a layer with these images as its input."""
+    params, _, *rest = row.inputs
+    return row._replace(inputs=(params, x, *rest))
+
+
+def _apart(*shape: int) -> np.ndarray:
+    """Numbers in [-2, 2] no two of which are alike, not in bfloat16 either."""
+    order = np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape)
+    return 4 * order / (order.size - 1) - 2.0

@@ -1,0 +1,241 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnn import layers
+
+KEY = jax.random.key(0)
+SETTINGS = [
+    {},
+    {"window": 2, "strides": 1},
+    {"window": (3, 2), "strides": (2, 1), "padding": "SAME"},
+    {"window": 2, "strides": 3},
+    {"window": 3, "strides": 2, "padding": ((1, 2), (0, 1))},
+    {"window": (5, 6)},
+]
+
+
+def images(*shape):
+    return jax.random.normal(KEY, shape or (2, 5, 6, 3))
+
+
+def flax_settings(window=2, strides=None, padding="VALID"):
+    pair = (window, window) if isinstance(window, int) else window
+    strides = pair if strides is None else strides
+    return {
+        "window_shape": pair,
+        "strides": (strides, strides) if isinstance(strides, int) else strides,
+        "padding": padding,
+    }
+
+
+def assert_value_and_gradient_of(reference, function, rule):
+    with jax.enable_x64(True):
+        x = images()
+        expected, pullback = jax.vjp(reference, x)
+        dy = jnp.cos(expected)
+        np.testing.assert_allclose(function(x), expected, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(rule(x, dy), *pullback(dy), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_max_pooling_is_that_of_flax(settings):
+    assert_value_and_gradient_of(
+        lambda x: nn.max_pool(x, **flax_settings(**settings)),
+        lambda x: layers.max_of_windows(x, **settings),
+        lambda x, dy: layers.max_of_windows_vjp(x, dy, **settings),
+    )
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_mean_pooling_is_that_of_flax_without_the_padding(settings):
+    assert_value_and_gradient_of(
+        lambda x: nn.avg_pool(x, **flax_settings(**settings), count_include_pad=False),
+        lambda x: layers.mean_of_windows(x, **settings),
+        lambda x, dy: layers.mean_of_windows_vjp(x, dy, **settings),
+    )
+
+
+def test_pooling_is_the_loop_over_windows():
+    x = images()
+    windows = np.asarray(x)[:, :4].reshape(2, 2, 2, 3, 2, 3)
+    np.testing.assert_array_equal(layers.max_of_windows(x), windows.max((2, 4)))
+    np.testing.assert_allclose(
+        layers.mean_of_windows(x), windows.mean((2, 4)), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_global_pooling_is_over_all_places():
+    x = images()
+    np.testing.assert_array_equal(layers.max_of_image(x), np.asarray(x).max((1, 2)))
+    np.testing.assert_allclose(layers.mean_of_image(x), np.asarray(x).mean((1, 2)), rtol=1e-5)
+    window = {"window": x.shape[1:3]}
+    dy = jnp.cos(layers.max_of_image(x))
+    for whole, windowed in (
+        (layers.max_of_image_vjp, layers.max_of_windows_vjp),
+        (layers.mean_of_image_vjp, layers.mean_of_windows_vjp),
+    ):
+        np.testing.assert_allclose(
+            whole(x, dy), windowed(x, dy[:, None, None], **window), rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("ties", [[[1, 1], [1, 1]], [[0, 1], [1, 1]], [[0, 0], [1, 1]]])
+def test_of_tied_maxima_the_first_takes_the_gradient(ties):
+    x = jnp.asarray(ties, jnp.float32)[None, :, :, None]
+    first = np.zeros(4)
+    first[np.argmax(ties)] = 7
+    edges = jnp.asarray([0, 2], jnp.int32)
+    gradients = [
+        layers.max_of_windows_vjp(x, jnp.full((1, 1, 1, 1), 7.0)),
+        layers.max_of_windows_vjp(x, jnp.full((1, 1, 1, 1), 7.0), window=3, padding="SAME"),
+        layers.max_of_image_vjp(x, jnp.full((1, 1), 7.0)),
+        layers.max_of_regions_vjp(x, edges, edges, jnp.full((1, 1, 1, 1), 7.0)),
+    ]
+    for gradient in gradients:
+        np.testing.assert_array_equal(gradient.ravel(), first)
+
+
+def test_padding_never_wins():
+    x = -1 - jnp.abs(images(1, 3, 3, 1))
+    settings = {"window": 2, "padding": ((1, 0), (1, 0))}
+    y = layers.max_of_windows(x, **settings)
+    assert (y <= -1).all()
+    dx = layers.max_of_windows_vjp(x, jnp.ones_like(y), **settings)
+    assert dx.sum() == y.size
+
+
+def test_a_pixel_that_wins_several_windows_takes_all_their_gradients():
+    x = jnp.zeros((1, 3, 3, 1)).at[0, 1, 1, 0].set(1)
+    dy = jnp.asarray([[1.0, 2], [3, 4]])[None, :, :, None]
+    dx = layers.max_of_windows_vjp(x, dy, strides=1)
+    np.testing.assert_array_equal(dx, 10 * x)
+
+
+def test_mean_of_a_constant_image_is_the_constant_at_its_border_too():
+    x = jnp.full((1, 3, 3, 1), 5.0)
+    np.testing.assert_array_equal(layers.mean_of_windows(x, window=2, padding="SAME"), x[:, :2, :2])
+
+
+@pytest.mark.parametrize("function", ["max_of_windows", "mean_of_windows"])
+def test_windows_of_one_pixel_change_nothing(function):
+    x = images()
+    np.testing.assert_array_equal(getattr(layers, function)(x, window=1), x)
+    np.testing.assert_array_equal(getattr(layers, f"{function}_vjp")(x, x, window=1), x)
+
+
+POOLS = [
+    layers.max_pool2d(2),
+    layers.avg_pool2d(2),
+    layers.global_max_pool2d,
+    layers.global_avg_pool2d,
+    layers.fractional_max_pool2d(1.5),
+]
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+@pytest.mark.parametrize("batch", [0, 1])
+def test_shape_is_as_announced_for_an_empty_batch_too(pool, batch):
+    params, state, out_shape = pool.init(KEY, (5, 6, 3))
+    y, _, saved = pool.forward(params, state, images(batch, 5, 6, 3), KEY, True)
+    assert y.shape == (batch, *out_shape)
+    assert pool.backward(params, saved, y)[1].shape == (batch, 5, 6, 3)
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+def test_what_is_no_image_is_refused(pool):
+    with pytest.raises(ValueError, match=r"takes images of \(height, width, channels\).*\(784,\)"):
+        pool.init(KEY, (784,))
+
+
+@pytest.mark.usefixtures("no_type_checker")
+@pytest.mark.parametrize("pool", [layers.max_pool2d, layers.avg_pool2d])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"window": 0}, "window must be at least 1, got 0"),
+        ({"strides": 0}, "strides must be at least 1, got 0"),
+        ({"padding": "HALF"}, "padding must be .*got 'HALF'"),
+    ],
+)
+def test_setting_out_of_range_is_refused(pool, settings, message):
+    with pytest.raises(ValueError, match=message):
+        pool(**settings)
+
+
+def test_windows_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="window of 3 rows does not fit into an image of 2"):
+        layers.max_pool2d(3).init(KEY, (2, 5, 1))
+    with pytest.raises(ValueError, match=r"must be less than the window \(2, 2\)"):
+        layers.max_pool2d(2, padding=((0, 2), (0, 0))).init(KEY, (4, 4, 1))
+    with pytest.raises(ValueError, match=r"cotangent must have the shape \(2, 2, 3, 3\)"):
+        layers.max_of_windows_vjp(images(), jnp.ones((2, 2, 2, 3)))
+
+
+def edges_of(layer, in_shape, key):
+    x = jnp.zeros((1, *in_shape))
+    _, _, (_, *edges) = layer.forward((), (), x, key, key is not None)
+    return [np.asarray(each) for each in edges]
+
+
+@pytest.mark.parametrize("ratio", [1, 1.2, 1.41, 1.9, 2])
+def test_fractional_regions_tile_the_image_in_ones_and_twos(ratio):
+    layer = layers.fractional_max_pool2d(ratio)
+    for key in (None, *jax.random.split(KEY, 3)):
+        for size, edges in zip((24, 25), edges_of(layer, (24, 25, 1), key), strict=True):
+            assert len(edges) - 1 == int(size / ratio)
+            assert (edges[0], edges[-1]) == (0, size)
+            allowed = {1, 2} if ratio < 2 else {2, 3}  # 25 = 11 * 2 + 3
+            assert set(np.diff(edges)) <= allowed
+
+
+def test_fractional_regions_are_drawn_by_the_key_and_spread_evenly_without():
+    layer = layers.fractional_max_pool2d(1.5)
+    rows, columns = edges_of(layer, (24, 24, 1), KEY)
+    again, _ = edges_of(layer, (24, 24, 1), KEY)
+    others, _ = edges_of(layer, (24, 24, 1), jax.random.key(1))
+    np.testing.assert_array_equal(rows, again)
+    assert (rows != others).any()
+    assert (rows != columns).any()
+    np.testing.assert_array_equal(edges_of(layer, (6, 6, 1), None)[0], [0, 1, 3, 4, 6])
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_regions_are_pooled_as_by_a_loop(overlapping):
+    x, rows, columns = images(), [0, 2, 3, 5], [0, 1, 2, 4, 6]
+    actual = layers.max_of_regions(
+        x, jnp.asarray(rows, jnp.int32), jnp.asarray(columns, jnp.int32), overlapping=overlapping
+    )
+    assert actual.shape == (2, 3, 4, 3)
+    for p, q in np.ndindex(3, 4):
+        top, bottom, left, right = rows[p], rows[p + 1], columns[q], columns[q + 1]
+        region = x[:, top : bottom + overlapping, left : right + overlapping]
+        np.testing.assert_array_equal(actual[:, p, q], region.max((1, 2)))
+
+
+def test_ratio_2_is_ordinary_pooling_and_ratio_1_changes_nothing():
+    x = images(2, 6, 4, 3)
+    half = layers.fractional_max_pool2d(2).forward((), (), x, KEY, True)[0]
+    np.testing.assert_array_equal(half, layers.max_of_windows(x))
+    np.testing.assert_array_equal(
+        layers.fractional_max_pool2d(1).forward((), (), x, KEY, True)[0], x
+    )
+
+
+@pytest.mark.usefixtures("no_type_checker")
+@pytest.mark.parametrize(
+    ("ratio", "error"), [(0.9, ValueError), (2.1, ValueError), ("2", TypeError)]
+)
+def test_ratio_outside_its_range_is_refused(ratio, error):
+    with pytest.raises(error, match=f"ratio must be .*{ratio}"):
+        layers.fractional_max_pool2d(ratio)
+
+
+def test_fractional_pooling_of_one_pixel_or_without_a_key_is_refused():
+    layer = layers.fractional_max_pool2d(1.5)
+    with pytest.raises(ValueError, match=r"leaves no region of images of shape \(1, 4, 1\)"):
+        layer.init(KEY, (1, 4, 1))
+    with pytest.raises(ValueError, match=r"fractional_max_pool2d\(1\.5\) .* needs a key, got None"):
+        layer.forward((), (), images(), None, True)

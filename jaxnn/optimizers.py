@@ -162,7 +162,7 @@ def rmsprop(
 
 
 class AdamState(NamedTuple):
-    count: jax.Array  # t, of int32
+    step: jax.Array  # t, of int32
     mean: Any  # m_t
     mean_square: Any  # s_t
 
@@ -196,11 +196,11 @@ def adam(
 
     def update(grads, state, params=None):
         del params
-        count = state.count + 1
+        step = state.step + 1
         mean = _mean(b1, state.mean, grads)
         square = _mean(b2, state.mean_square, jax.tree.map(jnp.square, grads))
-        updates = _scaled(-learning_rate, _freed(mean, b1, count), _freed(square, b2, count), eps)
-        return updates, AdamState(count, mean, square)
+        updates = _scaled(-learning_rate, _freed(mean, b1, step), _freed(square, b2, step), eps)
+        return updates, AdamState(step, mean, square)
 
     return optax.GradientTransformation(init, update)
 
@@ -209,8 +209,8 @@ def _mean(decay, means, values):
     return jax.tree.map(lambda m, x: decay * m + (1 - decay) * x, means, values)
 
 
-def _freed(means, decay, count):
-    return jax.tree.map(lambda m: m / (1 - decay ** count.astype(m.dtype)), means)
+def _freed(means, decay, step):
+    return jax.tree.map(lambda m: m / (1 - decay ** step.astype(m.dtype)), means)
 
 
 def _scaled(rate, values, squares, eps):

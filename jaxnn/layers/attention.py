@@ -112,8 +112,8 @@ def multi_head_attention(
     Raises:
       ValueError: num_heads is no divisor of features.
     """
-    heads = _heads(affine(x, in_kernel, in_bias), num_heads)
-    return affine(_merged(dot_product_attention(*heads, mask=mask)), out_kernel, out_bias)
+    q, k, v = _heads(affine(x, in_kernel, in_bias), num_heads)
+    return affine(_merged(dot_product_attention(q, k, v, mask=mask)), out_kernel, out_bias)
 
 
 def multi_head_attention_vjp(
@@ -138,10 +138,10 @@ def multi_head_attention_vjp(
     To cut into heads and to merge them moves numbers; each undoes the other. (Under `jit` the
     values that are made again here are those of the forward pass, and XLA makes them once.)
     """
-    heads = _heads(affine(x, in_kernel, in_bias), num_heads)
-    merged = _merged(dot_product_attention(*heads, mask=mask))
+    q, k, v = _heads(affine(x, in_kernel, in_bias), num_heads)
+    merged = _merged(dot_product_attention(q, k, v, mask=mask))
     dmerged, dout_kernel, dout_bias = affine_vjp(merged, out_kernel, out_bias, cotangent)
-    dheads = dot_product_attention_vjp(*heads, _cut(dmerged, num_heads), mask=mask)
+    dheads = dot_product_attention_vjp(q, k, v, _cut(dmerged, num_heads), mask=mask)
     dprojected = jnp.concatenate([_merged(part) for part in dheads], axis=-1)
     return *affine_vjp(x, in_kernel, in_bias, dprojected), dout_kernel, dout_bias
 

@@ -5,6 +5,7 @@ from jaxnn import losses as losses
 from jaxnn import metrics as metrics
 from jaxnn import gradcheck as gradcheck
 from jaxnn import regularizers as regularizers
+from jaxnn import initializers as initializers
 from jaxnn import layers as layers
 from jaxnn import backprop as backprop
 from jaxnn import optimizers as optimizers

@@ -1,5 +1,22 @@
 """Layers: triples of pure functions, each with its backward pass derived by hand."""
 
+from jaxnn.layers.attention import add_positions as add_positions
+from jaxnn.layers.attention import add_positions_vjp as add_positions_vjp
+from jaxnn.layers.attention import causal_mask as causal_mask
+from jaxnn.layers.attention import dot_product_attention as dot_product_attention
+from jaxnn.layers.attention import dot_product_attention_vjp as dot_product_attention_vjp
+from jaxnn.layers.attention import encoder_block as encoder_block
+from jaxnn.layers.attention import multi_head_attention as multi_head_attention
+from jaxnn.layers.attention import multi_head_attention_vjp as multi_head_attention_vjp
+from jaxnn.layers.attention import positional_encoding as positional_encoding
+from jaxnn.layers.attention import self_attention as self_attention
+from jaxnn.layers.attention import sinusoidal_encoding as sinusoidal_encoding
+from jaxnn.layers.cells import elman_cell as elman_cell
+from jaxnn.layers.cells import elman_cell_vjp as elman_cell_vjp
+from jaxnn.layers.cells import gru_cell as gru_cell
+from jaxnn.layers.cells import gru_cell_vjp as gru_cell_vjp
+from jaxnn.layers.cells import lstm_cell as lstm_cell
+from jaxnn.layers.cells import lstm_cell_vjp as lstm_cell_vjp
 from jaxnn.layers.conv import conv2d as conv2d
 from jaxnn.layers.conv import convolve2d as convolve2d
 from jaxnn.layers.conv import convolve2d_vjp as convolve2d_vjp
@@ -20,6 +37,9 @@ from jaxnn.layers.elementwise import relu as relu
 from jaxnn.layers.elementwise import reshape as reshape
 from jaxnn.layers.elementwise import sigmoid as sigmoid
 from jaxnn.layers.elementwise import tanh as tanh
+from jaxnn.layers.embedding import embedding as embedding
+from jaxnn.layers.embedding import lookup as lookup
+from jaxnn.layers.embedding import lookup_vjp as lookup_vjp
 from jaxnn.layers.layer import Layer as Layer
 from jaxnn.layers.layer import serial as serial
 from jaxnn.layers.layer import stateless as stateless
@@ -47,4 +67,9 @@ from jaxnn.layers.pool import mean_of_image as mean_of_image
 from jaxnn.layers.pool import mean_of_image_vjp as mean_of_image_vjp
 from jaxnn.layers.pool import mean_of_windows as mean_of_windows
 from jaxnn.layers.pool import mean_of_windows_vjp as mean_of_windows_vjp
+from jaxnn.layers.recurrent import elman as elman
+from jaxnn.layers.recurrent import gru as gru
+from jaxnn.layers.recurrent import lstm as lstm
+from jaxnn.layers.recurrent import unroll as unroll
+from jaxnn.layers.recurrent import unroll_vjp as unroll_vjp
 from jaxnn.layers.residual import residual as residual

@@ -45,3 +45,9 @@ from jaxnn.losses.regression import huber as huber
 from jaxnn.losses.regression import huber_vjp as huber_vjp
 from jaxnn.losses.regression import squared_error as squared_error
 from jaxnn.losses.regression import squared_error_vjp as squared_error_vjp
+from jaxnn.losses.smoothing import smooth_labels as smooth_labels
+from jaxnn.losses.smoothing import smooth_labels_vjp as smooth_labels_vjp
+from jaxnn.losses.smoothing import smoothed_softmax_cross_entropy as smoothed_softmax_cross_entropy
+from jaxnn.losses.smoothing import (
+    smoothed_softmax_cross_entropy_vjp as smoothed_softmax_cross_entropy_vjp,
+)

@@ -1,0 +1,113 @@
+"""The rows of the layers that read sequences."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnn import layers
+from jaxnn.gradcheck.table import Case, case, layer_case
+
+
+def sequence_cases() -> list[Case]:
+    return [*_embeddings(), *_cells(), *_recurrent_layers(), *_attention()]
+
+
+def _embeddings() -> list[Case]:
+    random = np.random.default_rng(0)
+    table, ids = random.normal(size=(5, 3)), np.array([[1, 4, 1], [0, 1, 4]])  # with duplicates
+    layer = layer_case("embedding", layers.embedding(5, 3), (3,))
+    params, _, *rest = layer.inputs
+    return [
+        case(layers.lookup, table, ids),
+        case(layers.lookup, table, ids[0, 0], note="no batch"),
+        layer._replace(inputs=(params, ids + 0.5, *rest)),  # cut to the ids
+    ]
+
+
+def _cells() -> list[Case]:
+    random = np.random.default_rng(0)
+
+    def draw(*shape):
+        return random.normal(size=shape)
+
+    c, h, bias = draw(4, 3), draw(4, 3), draw(3)
+    projected, kernel = draw(4, 12), draw(3, 12) / 2
+    gru = projected[:, :9], h, kernel[:, :9], bias
+    several, steps = (0, 1, 2), draw(4, 5, 12)
+    return [
+        case(layers.elman_cell, projected[:, :3], h, kernel[:, :3], argnums=several),
+        case(layers.gru_cell, *gru, argnums=(0, 1, 2, 3)),
+        case(layers.lstm_cell, projected, (c, h), kernel, argnums=several),
+        case(layers.lstm_cell, projected[0], (c[0], h[0]), kernel, argnums=several, note="alone"),
+        *(
+            case(layers.unroll, steps[..., :n], start, weights, argnums=several, note=n_, cell=cell)
+            for n_, cell, n, start, weights in (
+                ("elman", layers.elman_cell, 3, h, (kernel[:, :3],)),
+                ("gru", layers.gru_cell, 9, h, (kernel[:, :9], bias)),
+                ("lstm", layers.lstm_cell, 12, (c, h), (kernel,)),
+            )
+        ),
+    ]
+
+
+def _recurrent_layers() -> list[Case]:
+    rows = []
+    for make in (layers.elman, layers.gru, layers.lstm):
+        name = make.__name__
+        rows += [
+            layer_case(name, make(3), (5, 2)),
+            layer_case(f"{name} (sequences, square)", make(3, return_sequences=True), (4, 3)),
+        ]
+    return [
+        *rows,
+        layer_case("lstm (one step, width 1, batch 1)", layers.lstm(1), (1, 1), batch=1),
+        layer_case("lstm of lstm", layers.serial(*_stack()), (4, 2)),
+    ]
+
+
+def _stack() -> list[layers.Layer]:
+    return [layers.lstm(3, return_sequences=True), layers.lstm(2), layers.dense(2)]
+
+
+def _attention() -> list[Case]:
+    random = np.random.default_rng(0)
+
+    def draw(*shape):
+        return random.normal(size=shape)
+
+    q, k, v = draw(2, 3, 4), draw(2, 5, 4), draw(2, 5, 3)
+    mask = random.random((2, 3, 5)) < 0.6
+    mask[0, 1] = False  # a query that may read nothing
+    x, in_kernel, out_kernel = draw(2, 5, 4), draw(4, 12) / 2, draw(4, 4) / 2
+    several = (x, in_kernel, draw(12), out_kernel, draw(4))
+    all_five = (0, 1, 2, 3, 4)
+    causal = np.tril(np.ones((5, 5), bool))
+
+    def attend(*inputs, note, mask=None):
+        masked = {} if mask is None else {"mask": jnp.asarray(mask)}
+        attention = layers.dot_product_attention
+        return case(attention, *inputs, argnums=(0, 1, 2), note=note, **masked)
+
+    def block(name, **settings):
+        layer = layers.encoder_block(4, 2, 5, norm=layers.tanh, activation=layers.tanh, **settings)
+        return layer_case(f"encoder_block ({name})", layer, (3, 4))
+
+    return [
+        attend(q, k, v, note="queries and keys"),
+        attend(x, x + draw(2, 5, 4), x[..., :3], note="square"),
+        attend(q, k, v, note="mask", mask=mask),
+        attend(q[0], k[0], v[0], note="no batch"),
+        case(layers.multi_head_attention, *several, argnums=all_five, num_heads=2),
+        case(layers.multi_head_attention, *several, argnums=all_five, note="one head"),
+        case(
+            layers.multi_head_attention, *several, argnums=all_five, note="causal", num_heads=4,
+            mask=jnp.asarray(causal),
+        ),
+        case(layers.add_positions, x),
+        layer_case("positional_encoding", layers.positional_encoding(), (5, 3)),
+        layer_case("self_attention", layers.self_attention(2), (5, 4)),
+        layer_case("self_attention (causal)", layers.self_attention(2, causal=True), (5, 4)),
+        layer_case("self_attention (one step, width 1)", layers.self_attention(1), (1, 1)),
+        layer_case("residual", layers.residual(layers.tanh), (3,)),
+        block("norm first"),
+        block("norm last", norm_first=False),
+    ]  # fmt: skip

@@ -1,0 +1,394 @@
+"""Wrong gradients of the sequence layers, and wrong update rules: every one is caught."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxnn import gradcheck, layers, losses, optimizers
+from jaxnn.activations import sigmoid, softmax, softmax_vjp, tanh
+from jaxnn.layers.cells import lstm_cell
+from tests.test_optimizers import assert_same_path
+from tests.test_wrong_gradients import ALL
+
+ROWS = {row.name: row for row in gradcheck.cases("losses", "sequences")}
+
+
+def replaced(position, change):
+    """The right gradients but for one, which is change(gradient)."""
+
+    def wrong(rule, *inputs):
+        gradients = list(rule(*inputs))
+        gradients[position] = change(gradients[position])
+        return tuple(gradients)
+
+    return wrong
+
+
+def lstm_with(change):
+    """The LSTM cell's rule with other gradients of its four net inputs, i, f, g and o."""
+
+    def wrong(rule, projected, carry, kernel, dy):
+        _, dcarry, _ = rule(projected, carry, kernel, dy)
+        a = jnp.split(projected + carry[1] @ kernel, 4, axis=-1)
+        da = jnp.split(rule(projected, carry, kernel, dy)[0], 4, axis=-1)
+        da = jnp.concatenate(change(a, da, carry), axis=-1)
+        return da, (dcarry[0], da @ kernel.T), carry[1].T @ da
+
+    return wrong
+
+
+def gate_slope_of_the_neighbour(a, da, carry):
+    """sigmoid' of the forget gate's net input at the input gate."""
+    slope = [sigmoid(x) * (1 - sigmoid(x)) for x in a]
+    return [da[0] / slope[0] * slope[1], *da[1:]]
+
+
+def slope_of_a_sigmoid_at_the_candidate(a, da, carry):
+    g = tanh(a[2])
+    return [da[0], da[1], da[2] / (1 - g * g) * sigmoid(a[2]) * (1 - sigmoid(a[2])), da[3]]
+
+
+def without_the_output_gates_slope(a, da, carry):
+    return [*da[:3], da[3] / (sigmoid(a[3]) * (1 - sigmoid(a[3])))]
+
+
+def order_i_f_o_g(a, da, carry):
+    return [da[0], da[1], da[3], da[2]]
+
+
+def memory_read_once(rule, projected, carry, kernel, dy):
+    """What the next step says of the memory is dropped."""
+    return rule(projected, carry, kernel, (jnp.zeros_like(dy[0]), dy[1]))
+
+
+def output_read_never(rule, projected, carry, kernel, dy):
+    return rule(projected, carry, kernel, (dy[0], jnp.zeros_like(dy[1])))
+
+
+def forget_gate_forgotten(rule, projected, carry, kernel, dy):
+    """Dc = dc'' instead of f dc''."""
+    da, (dc, dh), dkernel = rule(projected, carry, kernel, dy)
+    f = sigmoid((projected + carry[1] @ kernel)[:, 3:6])
+    return da, (dc / f, dh), dkernel
+
+
+def slope_of_the_old_memory(rule, projected, carry, kernel, dy):
+    """tanh' at c instead of c'."""
+    o = sigmoid((projected + carry[1] @ kernel)[:, -3:])
+    c, _ = lstm_cell(projected, carry, kernel)
+    too_much = o * dy[1] * (tanh(c) ** 2 - tanh(carry[0]) ** 2)
+    return rule(projected, carry, kernel, (dy[0] + too_much, dy[1]))
+
+
+def truncated(steps):
+    """Back-propagation through the last few steps only, as if the carry before were given."""
+
+    def wrong(rule, projected, carry, weights, dy):
+        early = projected.shape[1] - steps
+        carries = layers.unroll(projected, carry, weights, cell=rule.keywords["cell"])
+        middle = jax.tree.map(lambda leaf: leaf[:, early - 1], carries)
+        first, last = (
+            jax.tree.map(lambda leaf, part=part: leaf[:, part], (projected, dy))
+            for part in (slice(early), slice(early, None))
+        )
+        start, dcarry, dfirst = rule(first[0], carry, weights, first[1])
+        end, _, dlast = rule(last[0], middle, weights, last[1])
+        both = jax.tree.map(jnp.add, dfirst, dlast)
+        return jnp.concatenate([start, end], axis=1), dcarry, both
+
+    return wrong
+
+
+def last_steps_weights_only(rule, projected, carry, weights, dy):
+    """The shared weights get the gradient of one step instead of the sum over all."""
+    dprojected, dcarry, _ = rule(projected, carry, weights, dy)
+    before = layers.unroll(projected, carry, weights, cell=rule.keywords["cell"])[:, -2]
+    return dprojected, dcarry, (before.T @ dprojected[:, -1],)
+
+
+def forward_in_time(rule, projected, carry, weights, dy):
+    """The gradients of the steps in the order in which they were computed: the last first."""
+    dprojected, *rest = rule(projected, carry, weights, dy)
+    return dprojected[:, ::-1], *rest
+
+
+def own_gate_reset(rule, projected, h, kernel, bias, dy):
+    """The candidate's gradient passes h U as if it had not been multiplied by r."""
+    dp, dh, dkernel, _ = rule(projected, h, kernel, bias, dy)
+    return dp, dh, dkernel, dp[:, -3:].sum(0)
+
+
+def reset_before(rule, projected, h, kernel, bias, dy):
+    """dU of the other variant, (r h) U."""
+    dp, dh, dkernel, dbias = rule(projected, h, kernel, bias, dy)
+    r = sigmoid(projected[:, :3] + h @ kernel[:, :3])
+    return dp, dh, dkernel.at[:, 6:].set((r * h).T @ dp[:, 6:]), dbias
+
+
+def update_gate_of_the_other_sign(rule, projected, h, kernel, bias, dy):
+    dp, *rest = rule(projected, h, kernel, bias, dy)
+    return dp.at[:, 3:6].multiply(-1), *rest
+
+
+def direct_way_of_the_state_dropped(rule, projected, h, kernel, bias, dy):
+    """H has two ways to h'; the one past the gates is forgotten."""
+    dp, dh, *rest = rule(projected, h, kernel, bias, dy)
+    z = sigmoid(projected[:, 3:6] + h @ kernel[:, 3:6])
+    return dp, dh - z * dy, *rest
+
+
+def attention_parts(q, k, dy, v):
+    weights = softmax(q @ k.mT / 2)  # sqrt(dim) = 2
+    return weights, dy @ v.mT
+
+
+def diagonal_softmax(rule, q, k, v, dy):
+    weights, dweights = attention_parts(q, k, dy, v)
+    dscores = weights * (1 - weights) * dweights / 2
+    return dscores @ k, dscores.mT @ q, weights.mT @ dy
+
+
+def softmax_over_the_queries(rule, q, k, v, dy):
+    weights, dweights = attention_parts(q, k, dy, v)
+    dscores = softmax_vjp(q @ k.mT / 2, dweights, axis=-2) / 2
+    return dscores @ k, dscores.mT @ q, weights.mT @ dy
+
+
+def keys_for_queries(rule, q, k, v, dy):
+    dq, dk, dv = rule(q, k, v, dy)
+    return dk, dq, dv
+
+
+def weights_not_transposed(rule, q, k, v, dy):
+    dq, dk, _ = rule(q, k, v, dy)
+    return dq, dk, attention_parts(q, k, dy, v)[0] @ dy
+
+
+def mask_ignored(rule, q, k, v, dy):
+    return rule.func(q, k, v, dy)
+
+
+def mask_of_the_scores_only(rule, q, k, v, dy):
+    """A query that may read nothing reads all alike: softmax of -inf everywhere."""
+    dv = rule(q, k, v, dy)[2]
+    return *rule(q, k, v, dy)[:2], dv.at[0].add(dy[0, 1] / v.shape[-2])
+
+
+def heads_mixed_up(rule, x, in_kernel, in_bias, out_kernel, out_bias, dy):
+    """The features are cut as [dim, heads] on the way back."""
+    dx, dkernel, dbias, *rest = rule(x, in_kernel, in_bias, out_kernel, out_bias, dy)
+    mixed = dkernel.reshape(4, 3, 2, 2).swapaxes(-1, -2).reshape(4, 12)
+    return dx, mixed, dbias, *rest
+
+
+def one_head_for_all(rule, x, in_kernel, in_bias, out_kernel, out_bias, dy):
+    return rule.func(x, in_kernel, in_bias, out_kernel, out_bias, dy)
+
+
+def values_for_keys(rule, x, in_kernel, in_bias, out_kernel, out_bias, dy):
+    dx, dkernel, *rest = rule(x, in_kernel, in_bias, out_kernel, out_bias, dy)
+    q, k, v = jnp.split(dkernel, 3, axis=-1)
+    return dx, jnp.concatenate([q, v, k], axis=-1), *rest
+
+
+def causal_in_the_wrong_direction(rule, params, x, state, key, dy):
+    """The backward pass of the same layer over the reversed sequence."""
+    dparams, dx = rule(params, x[:, ::-1], state, key, dy[:, ::-1])
+    return dparams, dx[:, ::-1]
+
+
+def skip_dropped(rule, params, x, state, key, dy):
+    dparams, dx = rule(params, x, state, key, dy)
+    return dparams, dx - dy
+
+
+WRONG = {
+    "duplicate ids overwrite": (
+        "lookup",
+        lambda rule, table, ids, dy: jnp.zeros_like(table).at[ids].set(dy),
+    ),
+    "ids counted from 1": (
+        "lookup",
+        lambda rule, table, ids, dy: jnp.roll(rule(table, ids, dy), 1, axis=0),
+    ),
+    "mean instead of the sum over duplicates": (
+        "lookup",
+        lambda rule, table, ids, dy: (
+            rule(table, ids, dy) / jnp.maximum(rule(table, ids, jnp.ones_like(dy)), 1)
+        ),
+    ),
+    "slope of the output missing": (
+        "elman_cell",
+        lambda rule, a, h, u, dy: (dy, dy @ u.T, h.T @ dy),
+    ),
+    "recurrent kernel not transposed": (
+        "elman_cell",
+        lambda rule, a, h, u, dy: (
+            rule(a, h, u, dy)[0],
+            rule(a, h, u.T, dy)[1],
+            rule(a, h, u, dy)[2],
+        ),
+    ),
+    "state gradient dropped": ("elman_cell", replaced(1, jnp.zeros_like)),
+    "recurrent kernel gradient dropped": ("gru_cell", replaced(2, jnp.zeros_like)),
+    "reset gate not applied to the bias": ("gru_cell", own_gate_reset),
+    "the other variant of the GRU": ("gru_cell", reset_before),
+    "update gate of the other sign": ("gru_cell", update_gate_of_the_other_sign),
+    "direct way of the state dropped": ("gru_cell", direct_way_of_the_state_dropped),
+    "slope of the wrong gate": ("lstm_cell", lstm_with(gate_slope_of_the_neighbour)),
+    "sigmoid for tanh": ("lstm_cell", lstm_with(slope_of_a_sigmoid_at_the_candidate)),
+    "gate without its slope": ("lstm_cell", lstm_with(without_the_output_gates_slope)),
+    "gates in another order": ("lstm_cell", lstm_with(order_i_f_o_g)),
+    "cotangent of the memory ignored": ("lstm_cell", memory_read_once),
+    "cotangent of the output ignored": ("lstm_cell", output_read_never),
+    "slope of the old memory": ("lstm_cell", slope_of_the_old_memory),
+    "forget gate forgotten on the way back": ("lstm_cell", forget_gate_forgotten),
+    "truncated after two steps": ("unroll (elman)", truncated(2)),
+    "truncated after four steps": ("unroll (lstm)", truncated(4)),
+    "weights of the last step only": ("unroll (elman)", last_steps_weights_only),
+    "steps in reverse": ("unroll (gru)", forward_in_time),
+    "gradient of the first carry dropped": (
+        "unroll (lstm)",
+        replaced(1, lambda dcarry: jax.tree.map(jnp.zeros_like, dcarry)),
+    ),
+    "only the last step is read": (
+        "elman (sequences, square)",
+        lambda rule, params, x, state, key, dy: rule(params, x, state, key, dy.at[:, :-1].set(0)),
+    ),
+    "softmax Jacobian taken for diagonal": (
+        "dot_product_attention (queries and keys)",
+        diagonal_softmax,
+    ),
+    "softmax over the other axis": (
+        "dot_product_attention (queries and keys)",
+        softmax_over_the_queries,
+    ),
+    "missing 1/sqrt(dim) at the queries": (
+        "dot_product_attention (queries and keys)",
+        replaced(0, lambda dq: 2 * dq),
+    ),
+    "1/dim at the keys": (
+        "dot_product_attention (queries and keys)",
+        replaced(1, lambda dk: dk / 2),
+    ),
+    "queries for keys": ("dot_product_attention (square)", keys_for_queries),
+    "weights not transposed": ("dot_product_attention (square)", weights_not_transposed),
+    "mask ignored": ("dot_product_attention (mask)", mask_ignored),
+    "nothing to read taken for everything": (
+        "dot_product_attention (mask)",
+        mask_of_the_scores_only,
+    ),
+    "heads mixed up": ("multi_head_attention (num_heads=2)", heads_mixed_up),
+    "one head for all": ("multi_head_attention (num_heads=2)", one_head_for_all),
+    "values for keys": ("multi_head_attention (num_heads=2)", values_for_keys),
+    "output bias averaged": (
+        "multi_head_attention (num_heads=2)",
+        replaced(4, lambda dbias: dbias / 10),
+    ),
+    "causal the other way round": ("self_attention (causal)", causal_in_the_wrong_direction),
+    "positions scaled": ("add_positions", lambda rule, x, dy: dy * jnp.sqrt(x.shape[-1])),
+    "skip dropped": ("residual", skip_dropped),
+    "skip dropped in the block": ("encoder_block (norm first)", skip_dropped),
+    "smoothed targets forgotten": (
+        "smoothed_softmax_cross_entropy (alpha=0.4)",
+        lambda rule, z, y, dy: losses.softmax_cross_entropy_vjp(z, y, dy),
+    ),
+    "alpha / K forgotten": (
+        "smoothed_softmax_cross_entropy (alpha=0.4)",
+        lambda rule, z, y, dy: (
+            dy[:, None] * (softmax(z) - 0.6 * jax.nn.one_hot(y, 4, dtype=z.dtype))
+        ),
+    ),
+    "smoothing not undone": ("smooth_labels", lambda rule, t, dy: dy),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_wrong_gradient_is_caught_by_all_judges(mistake):
+    name, wrong = WRONG[mistake]
+    row = ROWS[name]
+    report = gradcheck.check_case(row._replace(vjp=functools.partial(wrong, row.vjp)))
+    assert report.failed == ALL, str(report)
+    assert "the hand-derived gradient is wrong" in {a.verdict for a in report.arguments}
+
+
+def test_the_same_changes_pass_where_they_change_nothing():
+    for name, nothing in (
+        ("lstm_cell", lstm_with(lambda a, da, carry: da)),
+        ("elman_cell", replaced(1, lambda dh: dh)),
+    ):
+        row = ROWS[name]
+        report = gradcheck.check_case(row._replace(vjp=functools.partial(nothing, row.vjp)))
+        assert report.passed, str(report)
+
+
+# Update rules
+
+
+def with_velocity(rule):
+    """An optimizer of one velocity, from rule(v, g) -> (step, v)."""
+
+    def update(grads, state, params=None):
+        both = jax.tree.map(rule, state, grads)
+        return tuple(
+            jax.tree.map(lambda pair, i=i: pair[i], both, is_leaf=lambda x: isinstance(x, tuple))
+            for i in (0, 1)
+        )
+
+    return optax.GradientTransformation(functools.partial(jax.tree.map, jnp.zeros_like), update)
+
+
+def new(v, g):
+    return 0.9 * v + 0.1 * g
+
+
+RIGHT = {
+    "momentum": optax.sgd(0.1, momentum=0.9),
+    "nesterov": optax.sgd(0.1, momentum=0.9, nesterov=True),
+    "adagrad": optax.adagrad(0.1, initial_accumulator_value=0.0, eps=0.0),
+    "rmsprop": optax.rmsprop(0.1, eps_in_sqrt=False),
+    "adam": optax.adam(0.1),
+}
+WRONG_RULES = {
+    "momentum sign": ("momentum", with_velocity(lambda v, g: (-0.1 * g + 0.9 * v, new(v, g)))),
+    "uphill": ("momentum", with_velocity(lambda v, g: (new(v, g), new(v, g)))),
+    "velocity of the step before": ("momentum", with_velocity(lambda v, g: (-v, new(v, g)))),
+    "mean of the gradients": (
+        "momentum",
+        with_velocity(lambda v, g: (-0.9 * v - 0.01 * g, 0.9 * v + 0.01 * g)),
+    ),
+    "look-ahead sign": (
+        "nesterov",
+        with_velocity(lambda v, g: (0.9 * new(v, g) - 0.1 * g, new(v, g))),
+    ),
+    "no look-ahead": ("nesterov", optimizers.momentum(0.1)),
+    "look-ahead by the old velocity": (
+        "nesterov",
+        with_velocity(lambda v, g: (-0.9 * v - 0.1 * g - 0.1 * g, new(v, g))),
+    ),
+    "squares forgotten": ("adagrad", optimizers.rmsprop(0.1, 0.0)),
+    "other start of the sum": ("adagrad", optimizers.adagrad(0.1, initial_accumulator=0.1)),
+    "eps inside the root": ("rmsprop", optax.rmsprop(0.1, eps=1e-8, eps_in_sqrt=True)),
+    "sum for the mean": (
+        "rmsprop",
+        with_velocity(lambda s, g: (-0.1 * g / jnp.sqrt(0.9 * s + g * g), 0.9 * s + g * g)),
+    ),
+    "zeros not undone": ("adam", optax.chain(optax.ema(0.9, debias=False), optax.scale(-0.1))),
+    "b1 and b2 exchanged": ("adam", optimizers.adam(0.1, 0.999, 0.9)),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_update_rule_stays_on_the_path(name):
+    settings = {"eps": 0.0} if name == "adagrad" else {}
+    assert_same_path(getattr(optimizers, name)(0.1, **settings), RIGHT[name])
+
+
+@pytest.mark.parametrize("mistake", WRONG_RULES)
+def test_wrong_update_rule_leaves_the_path(mistake):
+    name, wrong = WRONG_RULES[mistake]
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        assert_same_path(wrong, RIGHT[name])

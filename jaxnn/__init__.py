@@ -8,5 +8,6 @@ from jaxnn import regularizers as regularizers
 from jaxnn import layers as layers
 from jaxnn import backprop as backprop
 from jaxnn import optimizers as optimizers
+from jaxnn import augment as augment
 from jaxnn import data as data
 from jaxnn import train as train

@@ -83,7 +83,7 @@ def test_targets_are_what_the_loss_sees_and_labels_what_the_metrics_see(blobs):
     soft = losses.softmax_cross_entropy_with_soft_targets
     one_hot = functools.partial(jax.nn.one_hot, num_classes=3)
     run(loss=soft, targets=one_hot).check_against(blobs)
-    with pytest.raises(ValueError, match="the loss cannot compare .* int32 labels"):
+    with pytest.raises(ValueError, match=r"the loss cannot compare .* int32 labels"):
         run(loss=soft).check_against(blobs)
 
 

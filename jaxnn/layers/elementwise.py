@@ -33,7 +33,7 @@ tanh = activation(activations.tanh)
 relu = activation(activations.relu)
 
 flatten = stateless(
-    forward=lambda x: (x.reshape(x.shape[0], -1), x.shape),
+    forward=lambda x: (x.reshape(x.shape[0], math.prod(x.shape[1:])), x.shape),
     backward=lambda shape, dy: dy.reshape(shape),
     name="flatten",
     out_shape=lambda in_shape: (math.prod(in_shape),),

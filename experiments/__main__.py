@@ -3,6 +3,7 @@
     python -m experiments list
     python -m experiments run                          everything; writes reports/
     python -m experiments run momentum --seeds 3       one, other settings; writes build/custom/
+    python -m experiments gradients                    every hand-derived gradient before its judges
     python -m experiments verify --quick               a small part again, held against reports/
 
 Each command explains itself: python -m experiments run --help
@@ -21,7 +22,7 @@ from typing import Any
 
 import jax
 
-from experiments import compare, registry, report, results, store, style
+from experiments import compare, gradients, registry, report, results, store, style
 from experiments.registry import Experiment
 from jaxnn import data
 
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list()
         if options.command == "run":
             return _run(options, {flag: getattr(options, flag) for flag in flags})
+        if options.command == "gradients":
+            return _gradients(options.out)
         return _verify(options)
     except (registry.UnknownExperimentError, results.NoResultsError, _FolderError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -69,7 +72,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     parser = argparse.ArgumentParser(
         "python -m experiments", description=__doc__, formatter_class=raw
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="list | run | verify")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="list | run | verify | gradients"
+    )
     names: dict[str, Any] = {
         "nargs": "*",
         "metavar": "name",
@@ -113,6 +118,11 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         default=REPORTS,
         help="folder of the results to compare with",
     )
+    judged = commands.add_parser(
+        "gradients",
+        help="write the report on every hand-derived gradient; a run without names does so too",
+    )
+    judged.add_argument("--out", type=pathlib.Path, default=REPORTS, help="folder to write to")
     return parser, {"run": run, "verify": verify}
 
 
@@ -169,9 +179,23 @@ def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
         except data.DataNotFoundError as error:
             print(f"{experiment.name}: {error}", file=sys.stderr)
             status = 1
+    if options.names or options.quick:
+        _write_index(out)
+        return status
+    return max(status, _gradients(out))
+
+
+def _gradients(out: pathlib.Path) -> int:
+    _check_writable(out)
+    all_pass = gradients.write(out / "gradients")
+    print(f"gradients: {'all PASS' if all_pass else 'FAIL, see the report'}", flush=True)
+    _write_index(out)
+    return 0 if all_pass else 1
+
+
+def _write_index(out: pathlib.Path) -> None:
     results.write(out / "README.md", report.index(out, registry.select()))
     print(f"wrote {_shown(out / 'README.md')}")
-    return status
 
 
 def _run_one(experiment: Experiment, config: Any, out: pathlib.Path, *, force: bool) -> None:

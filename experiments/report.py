@@ -9,7 +9,10 @@ from typing import Any
 from experiments import results, verdicts
 from experiments.registry import Experiment
 
-_DO_NOT_EDIT = "<!-- Written by `python -m experiments run`; changes here are lost. -->"
+DO_NOT_EDIT = "<!-- Written by `python -m experiments run`; changes here are lost. -->"
+_OTHER_PAGES = {
+    "gradients": "The gradients, each before its judges",
+}  # beside those of the experiments
 
 
 def page(experiment: Experiment, record: Mapping[str, Any]) -> str:
@@ -17,13 +20,13 @@ def page(experiment: Experiment, record: Mapping[str, Any]) -> str:
     name = experiment.name
     answers = record["verdicts"]
     parts = [
-        _DO_NOT_EDIT,
+        DO_NOT_EDIT,
         f"# {escape(experiment.question)}",
         f"[All reports](../README.md) · {escape(tally(answers))}",
         _figure(experiment, ""),
         f"*{escape(experiment.caption)}*",
         "## Verdicts",
-        _table(
+        table(
             ["Claim", "Slide", "What it says", "Expected", "Measured", "Verdict"],
             [
                 [
@@ -41,7 +44,7 @@ def page(experiment: Experiment, record: Mapping[str, Any]) -> str:
         _bullets({f"`{answer['claim']}`": escape(answer["evidence"]) for answer in answers}),
         "## Set-up",
         _expectation(experiment),
-        _table(
+        table(
             ["Setting", "Value"],
             [[f"`{key}`", escape(_value(value))] for key, value in record["config"].items()],
         ),
@@ -71,16 +74,17 @@ def index(folder: pathlib.Path, experiments: Sequence[Experiment]) -> str:
             continue
     answers = [(name, answer) for name, record in records.items() for answer in record["verdicts"]]
     parts = [
-        _DO_NOT_EDIT,
+        DO_NOT_EDIT,
         "# Reports",
         "What the slides claim, what we measured, and whether the two agree. "
         "`python -m experiments run` writes these pages; `python -m experiments verify` computes "
         "everything again and compares.",
         f"**{escape(tally([answer for _, answer in answers]))}**, in {len(records)} "
         f"{'experiment' if len(records) == 1 else 'experiments'}.",
+        *(_line(folder, name, text) for name, text in _OTHER_PAGES.items()),
         *(_section(experiment, records.get(experiment.name)) for experiment in experiments),
         "## All verdicts",
-        _table(
+        table(
             ["Claim", "Slide", "What it says", "Measured", "Verdict"],
             [
                 [
@@ -95,6 +99,11 @@ def index(folder: pathlib.Path, experiments: Sequence[Experiment]) -> str:
         ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _line(folder: pathlib.Path, name: str, text: str) -> str:
+    is_there = (folder / name / "README.md").exists()
+    return f"See also: [{escape(text)}]({name}/README.md)." if is_there else ""
 
 
 def tally(answers: Sequence[Mapping[str, Any]]) -> str:
@@ -187,7 +196,7 @@ def _bullets(items: Mapping[str, str]) -> str:
     return "\n".join(f"- {name}: {text}" for name, text in items.items())
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
     lines = [header, ["---"] * len(header), *rows]

@@ -9,5 +9,6 @@ from jaxnn import initializers as initializers
 from jaxnn import layers as layers
 from jaxnn import backprop as backprop
 from jaxnn import optimizers as optimizers
+from jaxnn import augment as augment
 from jaxnn import data as data
 from jaxnn import train as train

@@ -37,12 +37,13 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
 
     Raises:
       LookupError: the loss has no hand-derived gradient.
+      ValueError: (from gradient) the batch is empty.
     """
     loss_vjp = vjp_of(loss)
 
     def gradient(params, state, x, y, key):
         predictions, state, saved = model.forward(params, state, x, key, True)
-        losses = loss(predictions, y)
+        losses = _not_empty(loss(predictions, y))
         objective = reduce(losses)
         dlosses = reduce_vjp(losses, jnp.ones_like(objective))  # 1/N each
         grads, _ = model.backward(params, saved, loss_vjp(predictions, y, dlosses))
@@ -59,10 +60,16 @@ def by_autodiff(model: Layer, loss: Callable, regularizer: Regularizer | None = 
 
     def objective_fn(params, state, x, y, key):
         predictions, state, _ = model.forward(params, state, x, key, True)
-        losses = loss(predictions, y)
+        losses = _not_empty(loss(predictions, y))
         objective = reduce(losses)
         if regularizer is not None:
             objective += regularizer.penalty(params)
         return objective, Aux(state, losses, predictions)
 
     return jax.value_and_grad(objective_fn, has_aux=True)
+
+
+def _not_empty(losses: Array) -> Array:
+    if not losses.size:
+        raise ValueError(f"a mean loss needs an example, got losses of shape {losses.shape}")
+    return losses

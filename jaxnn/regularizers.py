@@ -15,7 +15,7 @@ from jaxnn.rules import vjp_of
 
 def l1_penalty(weights: Float[Array, "..."], *, strength: Number) -> Float[Array, ""]:
     """Lasso: R(W) = lambda sum_ij |W_ij|  [Tibshirani 1996; chapter5 5.6]."""
-    return strength * jnp.abs(weights).sum()
+    return _times(strength, jnp.abs(weights).sum())
 
 
 def l1_penalty_vjp(
@@ -31,7 +31,7 @@ def l2_penalty(weights: Float[Array, "..."], *, strength: Number) -> Float[Array
     Without the factor 1/2 of weight decay: under plain gradient descent, optax's and PyTorch's
     `weight_decay` is 2 lambda.
     """
-    return strength * jnp.square(weights).sum()
+    return _times(strength, jnp.square(weights).sum())
 
 
 def l2_penalty_vjp(
@@ -55,6 +55,11 @@ def elastic_net_penalty_vjp(
     return l1_penalty_vjp(weights, cotangent, strength=l1) + l2_penalty_vjp(
         weights, cotangent, strength=l2
     )
+
+
+def _times(strength: Number, size: Array) -> Array:
+    """strength * size, where a strength of 0 wins over a size that overflowed."""
+    return jnp.where(strength == 0, 0, strength * size)
 
 
 class Regularizer(NamedTuple):

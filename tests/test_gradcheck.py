@@ -14,6 +14,7 @@ from jaxnn import activations, gradcheck, losses
 from jaxnn.activations import sigmoid
 from jaxnn.gradcheck import check_gradients
 from jaxnn.gradcheck.check import as_float64, cast
+from jaxnn.gradcheck.table import DTYPE_TOLERANCES
 
 ROWS = gradcheck.cases()
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -111,9 +112,8 @@ def _assert_close(actual, expected):
 
 @each_row
 def test_lower_precision_stays_near_float64(row):
-    tolerances = {jnp.float32: 1e-5, jnp.float16: 5e-3, jnp.bfloat16: 3e-2}
-    errors = gradcheck.dtype_errors(row, *tolerances)
-    assert (np.max(errors, axis=1) < list(tolerances.values())).all(), errors
+    errors = gradcheck.dtype_errors(row, *DTYPE_TOLERANCES)
+    assert (np.max(errors, axis=1) < list(DTYPE_TOLERANCES.values())).all(), errors
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.bfloat16])

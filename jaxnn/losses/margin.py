@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Real
 
-from jaxnn.losses.common import label_mask, paired, per_example
+from jaxnn.losses.common import label_mask, paired, per_example, times
 
 
 def hinge(scores: Float[Array, "..."], targets: Real[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -14,7 +14,7 @@ def hinge(scores: Float[Array, "..."], targets: Real[Array, "*batch"]) -> Float[
       scores: s, > 0 for the class +1: [*batch] or [*batch, 1].
       targets: t, -1 or +1. (r_tutorial does not say so; its own labels 0 would always cost 1.)
     """
-    slack = 1 - paired(scores, targets) * scores
+    slack = 1 - times(paired(scores, targets), scores)
     return jnp.maximum(slack, 0).reshape(targets.shape)
 
 
@@ -61,4 +61,6 @@ def _lead(scores: Array, labels: Array) -> tuple[Array, Array, Array]:
     own = jnp.where(is_label, scores, -jnp.inf).max(axis=-1)
     tied_at_infinity = jnp.isinf(own) & (own == rival)
     lead = jnp.where(tied_at_infinity, 0, own - rival)
+    if scores.shape[-1] == 1:  # -inf, too, leads where there is no rival
+        lead = jnp.full_like(own, jnp.inf)
     return lead, is_label, jax.nn.one_hot(rivals.argmax(axis=-1), scores.shape[-1], dtype=jnp.bool)

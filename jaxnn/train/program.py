@@ -109,6 +109,7 @@ def _advance_lane(
 ):
     run = setup(**static, **traced)
     init_key, noise_key = jax.random.split(_key(seed))
+    augment_key = jax.random.fold_in(_key(seed), 2)  # beside 0 and 1, the two of the split
     in_shape = arrays.train.inputs.shape[1:]
     carry = jax.lax.cond(
         first_epoch == 0, lambda: _start(run, init_key, in_shape=in_shape), lambda: carry
@@ -116,7 +117,9 @@ def _advance_lane(
 
     def one_epoch(carry, index):
         steps_before = (first_epoch + index) * run.num_batches(len(arrays.train.inputs))
-        carry, row = _train_epoch(run, carry, order[index], steps_before, noise_key, arrays)
+        carry, row = _train_epoch(
+            run, carry, order[index], steps_before, (noise_key, augment_key), arrays
+        )
         if arrays.test is not None:
             row |= _evaluate(run, carry, arrays)
         return carry, row | {name: watch(carry.params) for name, watch in run.monitors.items()}
@@ -136,7 +139,7 @@ def _start(run: Run, key: jax.Array, *, in_shape: tuple) -> Carry:
     return Carry(params, state, run.optimizer.init(params), jnp.asarray(-1, jnp.int32))
 
 
-def _train_epoch(run, carry, order, steps_before, noise_key, arrays):
+def _train_epoch(run, carry, order, steps_before, keys, arrays):
     """One pass over the training set; the row holds the means over its batches."""
     gradient = run.gradient_fn()
 
@@ -146,8 +149,9 @@ def _train_epoch(run, carry, order, steps_before, noise_key, arrays):
         if run.batch_size is not None:
             examples = jax.tree.map(lambda leaf: leaf[rows], examples)
         x, y = examples.inputs.astype(float_dtype()) / arrays.scale, examples.labels
-        key = jax.random.fold_in(noise_key, number)
-        (objective, aux), grads = gradient(carry.params, carry.state, x, y, key)
+        noise_key, augment_key = (jax.random.fold_in(key, number) for key in keys)
+        x, targets = run.training_batch(x, y, augment_key)
+        (objective, aux), grads = gradient(carry.params, carry.state, x, targets, noise_key)
         updates, opt_state = run.optimizer.update(grads, carry.opt_state, carry.params)
         is_first_bad = ~jnp.isfinite(objective) & (carry.first_bad_step < 0)
         carry = Carry(
@@ -168,7 +172,7 @@ def _evaluate(run, carry, arrays):
     x, y = arrays.test.inputs.astype(float_dtype()) / arrays.scale, arrays.test.labels
     predictions, _, _ = run.model.forward(carry.params, carry.state, x, None, False)
     values = {name: metric(predictions, y) for name, metric in run.metrics.items()}
-    return _means("test", values | {"loss": run.loss(predictions, y)})
+    return _means("test", values | {"loss": run.loss(predictions, run.targets_of(y))})
 
 
 def _means(split: str, values: dict[str, jax.Array]) -> dict[str, jax.Array]:

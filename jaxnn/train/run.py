@@ -30,6 +30,11 @@ class Run:
       metrics: (predictions, labels) -> one value per example, by the name under which its mean is
         recorded for each split and epoch.
       monitors: params -> a scalar, recorded under its name after each epoch.
+      targets: labels -> what the loss compares the predictions with; None takes the labels as they
+        are. One-hot targets are functools.partial(jax.nn.one_hot, num_classes=10). Metrics get the
+        labels themselves.
+      augment: (key, inputs, targets) -> (inputs, targets) changes each training batch, with a key
+        of its own, before the model sees it: see `jaxnn.augment`. None for none.
       gradient: "hand" walks the layers' own backward passes, "autodiff" takes jax.grad.
 
     Raises:
@@ -46,6 +51,8 @@ class Run:
         default_factory=lambda: {"accuracy": metrics.accuracy}
     )
     monitors: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+    targets: Callable | None = None
+    augment: Callable | None = None
     gradient: Literal["hand", "autodiff"] = "hand"
 
     def __post_init__(self):
@@ -56,6 +63,9 @@ class Run:
         checks.positive_int("epochs", self.epochs)
         if self.batch_size is not None:
             checks.positive_int("batch_size", self.batch_size)
+        for name in ("targets", "augment"):
+            if not (getattr(self, name) is None or callable(getattr(self, name))):
+                raise TypeError(f"{name} must be a function, got {getattr(self, name)!r}")
         if self.gradient not in ("hand", "autodiff"):
             raise ValueError(f'gradient must be "hand" or "autodiff", got {self.gradient!r}')
 
@@ -63,6 +73,15 @@ class Run:
         """(params, state, x, y, key) -> ((objective, Aux), grads)."""
         way = {"hand": backprop.by_hand, "autodiff": backprop.by_autodiff}[self.gradient]
         return way(self.model, self.loss, self.regularizer)
+
+    def targets_of(self, labels: Any) -> Any:
+        """What the loss compares with."""
+        return labels if self.targets is None else self.targets(labels)
+
+    def training_batch(self, inputs: Any, labels: Any, key: jax.Array) -> tuple[Any, Any]:
+        """Inputs and targets as the model and the loss meet them in training."""
+        targets = self.targets_of(labels)
+        return (inputs, targets) if self.augment is None else self.augment(key, inputs, targets)
 
     def num_batches(self, num_examples: int) -> int:
         """Updates per epoch; ValueError where the data do not fill one batch."""
@@ -91,15 +110,29 @@ class Run:
         for split in (dataset.train, dataset.test):
             if split is not None:
                 _check_labels(split.labels, out_shape, self.model.name, dataset.name)
-        for name, function in {"loss": self.loss, **self.metrics}.items():
+        targets = self._check_augment(one)
+        against = {name: (metric, one.labels) for name, metric in self.metrics.items()}
+        for name, (function, y) in ({"loss": (self.loss, targets)} | against).items():
             try:
-                jax.eval_shape(function, predictions, one.labels)
+                jax.eval_shape(function, predictions, y)
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"the {name} cannot compare predictions of shape {out_shape} per example, from"
-                    f" {self.model.name}, with {one.labels.dtype} labels of shape"
-                    f" {one.labels.shape[1:]}: {error}"
+                    f" {self.model.name}, with {y.dtype} labels of shape {y.shape[1:]}: {error}"
                 ) from error
+
+    def _check_augment(self, one: Any) -> Any:
+        """The shape of the targets in training; ValueError where others come in testing."""
+        plain = jax.ShapeDtypeStruct(one.inputs.shape, float_dtype())
+        in_testing = plain, jax.eval_shape(self.targets_of, one.labels)
+        in_training = jax.eval_shape(self.training_batch, plain, one.labels, jax.random.key(0))
+        for was, now in zip(in_testing, in_training, strict=True):
+            if (was.shape, was.dtype) != (now.shape, now.dtype):
+                raise ValueError(
+                    f"augment must keep shapes and dtypes, but makes {now.dtype} of shape"
+                    f" {now.shape[1:]} per example of {was.dtype} of shape {was.shape[1:]}"
+                )
+        return in_training[1]
 
     def _predict(self, inputs: Any) -> Any:
         params, state, _ = self.model.init(jax.random.key(0), inputs.shape[1:])

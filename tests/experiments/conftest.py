@@ -8,7 +8,7 @@ import pytest
 
 import experiments
 from experiments import __main__ as command_line
-from experiments import registry, store
+from experiments import gradients, registry, store
 
 TOY = '''
 """Does a ramp
@@ -92,6 +92,7 @@ def toy(tmp_path, monkeypatch):
     path.write_text(textwrap.dedent(TOY).lstrip(), "utf-8")
     monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(folder)])
     monkeypatch.setattr(registry, "NAMES", ("toy",))
+    monkeypatch.setattr(gradients, "write", lambda folder: True)  # takes a minute
     monkeypatch.setattr(store, "FOLDER", tmp_path / "store")
     monkeypatch.setattr(command_line, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(command_line, "BUILD", tmp_path / "build")

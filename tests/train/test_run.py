@@ -1,5 +1,7 @@
 import dataclasses
+import functools
 
+import jax
 import numpy as np
 import optax
 import pytest
@@ -28,6 +30,8 @@ def run(outputs=3, **changes):
         ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
         ({"epochs": 1.5}, TypeError, r"epochs must be an int, got 1\.5"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"augment": 0.5}, TypeError, r"augment must be a function, got 0\.5"),
+        ({"targets": 10}, TypeError, "targets must be a function, got 10"),
         ({"gradient": "foot"}, ValueError, 'gradient must be "hand" or "autodiff", got \'foot\''),
     ],
 )
@@ -68,6 +72,19 @@ def test_the_accuracy_of_a_regression_is_refused():
     with pytest.raises(ValueError, match=r"the accuracy cannot compare .* float32 labels"):
         run(loss=losses.squared_error, batch_size=6).check_against(line)
     run(loss=losses.squared_error, batch_size=6, metrics={}).check_against(line)
+
+
+def test_an_augmentation_that_changes_a_shape_is_refused(blobs):
+    with pytest.raises(ValueError, match=r"augment must keep .* makes float32 of shape \(1,\)"):
+        run(augment=lambda key, x, y: (x[:, :1], y)).check_against(blobs)
+
+
+def test_targets_are_what_the_loss_sees_and_labels_what_the_metrics_see(blobs):
+    soft = losses.softmax_cross_entropy_with_soft_targets
+    one_hot = functools.partial(jax.nn.one_hot, num_classes=3)
+    run(loss=soft, targets=one_hot).check_against(blobs)
+    with pytest.raises(ValueError, match=r"the loss cannot compare .* int32 labels"):
+        run(loss=soft).check_against(blobs)
 
 
 def test_a_loss_without_a_rule_needs_autodiff(blobs):

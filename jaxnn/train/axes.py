@@ -11,6 +11,8 @@ import numpy as np
 
 from jaxnn import checks
 
+LEARNING_RATES = ("learning_rate", "lr", "eta", "step_size")  # names of which the range is known
+
 
 class Lane(NamedTuple):
     """One run of a sweep."""
@@ -51,6 +53,11 @@ class Grid:
                 self.fixed[name] = _checked_value(name, value, as_float=name in floats)
 
     @property
+    def names(self) -> set[str]:
+        """All hyperparameters, the seed among them."""
+        return {*self.axes, *self.fixed}
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The number of values along each axis."""
         return tuple(len(values) for values in self.axes.values())
@@ -69,10 +76,15 @@ class Grid:
             yield Lane(position, tuple(static.items()), traced, seed)
 
 
+def name_of(setup: Callable) -> str:
+    """The set-up in words; a partial or an object has no name of its own."""
+    return getattr(setup, "__name__", repr(setup))
+
+
 def _floats(setup: Callable) -> set[str]:
     """The hyperparameters that their default or annotation calls floats: 0 then means 0.0."""
     parameters = inspect.signature(setup, eval_str=True).parameters.values()
-    return {"learning_rate"} | {
+    return set(LEARNING_RATES) | {
         p.name for p in parameters if isinstance(p.default, float) or p.annotation is float
     }
 
@@ -83,7 +95,7 @@ def _checked_axis(name: str, values: Iterable, *, as_float: bool) -> list:
         raise ValueError(f"the axis {name} is empty: give it at least one value")
     if any(isinstance(v, float) for v in values) and all(type(v) in (int, float) for v in values):
         values = [float(v) for v in values]  # [0, 1e-4] means [0.0, 1e-4]
-    kinds = {type(value).__name__ for value in values}
+    kinds = {type(value).__name__ for value in values if value is not None}
     if len(kinds) > 1:
         raise ValueError(f"the axis {name} mixes values of the kinds {', '.join(sorted(kinds))}")
     repeated = [value for i, value in enumerate(values) if value in values[:i]]
@@ -95,10 +107,10 @@ def _checked_axis(name: str, values: Iterable, *, as_float: bool) -> list:
 def _checked_value(name: str, value: Any, *, as_float: bool) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
-    if name == "learning_rate":
+    if name in LEARNING_RATES:
         if isinstance(value, tuple):
             raise TypeError(
-                f"learning_rate={value} is a tuple, which is one value: give a list to sweep it"
+                f"{name}={value} is a tuple, which is one value: give a list to sweep it"
             )
         checks.nonnegative(name, value)
     if name == "seed":
@@ -128,7 +140,7 @@ def _check_signature(setup: Callable, names: list[str]) -> None:
     parameters = inspect.signature(setup).parameters
     if "seed" in parameters:
         raise TypeError(
-            f"{setup.__name__} takes seed as a hyperparameter, but the seed is the run's own:"
+            f"{name_of(setup)} takes seed as a hyperparameter, but the seed is the run's own:"
             " it draws the initial params and the order of the examples"
         )
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -139,9 +151,9 @@ def _check_signature(setup: Callable, names: list[str]) -> None:
             near = difflib.get_close_matches(name, parameters, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise TypeError(
-                f"{setup.__name__} has no hyperparameter {name!r}; it has"
+                f"{name_of(setup)} has no hyperparameter {name!r}; it has"
                 f" {', '.join(known) or 'none'}.{hint}"
             )
     missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in names]
     if missing:
-        raise TypeError(f"{setup.__name__} needs a value for {', '.join(missing)}")
+        raise TypeError(f"{name_of(setup)} needs a value for {', '.join(missing)}")

@@ -39,16 +39,16 @@ def train(
       run: the set-up's answer for one of the lanes.
       lanes: the runs, all with the same static hyperparameters.
     """
-    devices = jax.local_devices()[: len(lanes)]
+    devices = jax.local_devices()[: None if len(lanes) > 1 else 1]
     how = "map" if devices[0].platform == "cpu" else "vmap"
-    # The capacity does not depend on the number of lanes: one more needs no other program.
-    size = (1 if len(lanes) == 1 else MAX_LANES[how]) * len(devices)
+    size = _capacity(len(lanes), len(devices), how) * len(devices)
     mesh = Mesh(np.array(devices), ("lanes",))
     arrays = jax.device_put(program.arrays_of(dataset), NamedSharding(mesh, P()))
     num_examples, in_shape = len(dataset.train.inputs), dataset.train.inputs.shape[1:]
     order_shape = (run.num_batches(num_examples), run.batch_size or 0)
     span = _epochs_at_once(run.epochs, size * order_shape[0] * order_shape[1] * 4)
-    advance = program.compiled(setup, lanes[0].static, mesh, how, span)
+    static = lanes[0].static
+    advance = program.compiled(setup, static, repr(static), mesh, how, span)
 
     for start in range(0, len(lanes), size):
         chunk = lanes[start : start + size]
@@ -72,6 +72,18 @@ def train(
             is_last = first + num == run.epochs
             last = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], carry) if is_last else None  # noqa: B023
             yield Progress(chunk, first, history, last)
+
+
+def _capacity(num_lanes: int, num_devices: int, how: str) -> int:
+    """How many lanes a device takes in one call.
+
+    Room that is not used costs nothing under "map": one size serves any number, and one more lane
+    needs no other program. Under "vmap" it costs time, so there the size grows in steps.
+    """
+    if num_lanes == 1:
+        return 1
+    each = -(-num_lanes // num_devices)
+    return MAX_LANES[how] if how == "map" else min(MAX_LANES[how], 1 << (each - 1).bit_length())
 
 
 def _epochs_at_once(epochs: int, order_bytes: int) -> int:

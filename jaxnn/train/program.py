@@ -1,7 +1,7 @@
 """The compiled program: many runs, each a pure function of hyperparameters, seed and data.
 
 One call advances every lane of a chunk by some epochs. How many lanes and epochs are in use is a
-run-time value, so neither another learning rate nor another seed compiles anything.
+run-time value, so neither one more learning rate nor one more seed compiles anything.
 """
 
 import functools
@@ -42,12 +42,15 @@ def arrays_of(dataset: Dataset) -> Arrays:
 
 
 @functools.lru_cache(maxsize=64)
-def compiled(setup: Callable, static: tuple, mesh: Mesh, how: str, chunk_epochs: int) -> Callable:
+def compiled(
+    setup: Callable, static: tuple, exactly: str, mesh: Mesh, how: str, chunk_epochs: int
+) -> Callable:
     """The program that advances lanes of one structure; compiled at its first call.
 
     Args:
       setup: the set-up function, called inside the trace with traced floats.
       static: the hyperparameters that are structure, as (name, value) pairs.
+      exactly: the same as text, since Python takes True, 1 and 1.0 for one key.
       mesh: the devices, along the one axis "lanes".
       how: "map" runs the lanes of a device one after another, "vmap" all at once.
       chunk_epochs: at most how many epochs one call runs.
@@ -58,6 +61,7 @@ def compiled(setup: Callable, static: tuple, mesh: Mesh, how: str, chunk_epochs:
       device), the two numbers and the data. orders: int32 [lanes, chunk_epochs, batches,
       batch_size]; history: [lanes, chunk_epochs], of which num_epochs are filled.
     """
+    del exactly
     one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs)
     on_device = {"map": _map_lanes, "vmap": _vmap_lanes}[how]
     by_lane, shared = P("lanes"), P()
@@ -73,7 +77,7 @@ def compiled(setup: Callable, static: tuple, mesh: Mesh, how: str, chunk_epochs:
 
 def empty_carry(run: Run, in_shape: tuple[int, ...], num_lanes: int, mesh: Mesh) -> Carry:
     """Zeros of the shape that `advance` takes, for the first call, which draws the params."""
-    shapes = jax.eval_shape(lambda: _start(run, _key(0), in_shape=in_shape))
+    shapes = jax.eval_shape(lambda: _start(run, 0, in_shape))
     zeros = jax.tree.map(lambda leaf: np.zeros((num_lanes, *leaf.shape), leaf.dtype), shapes)
     return jax.device_put(zeros, NamedSharding(mesh, P("lanes")))
 
@@ -108,12 +112,10 @@ def _advance_lane(
     setup, static, chunk_epochs, carry, traced, seed, order, first_epoch, num_epochs, arrays
 ):
     run = setup(**static, **traced)
-    init_key, noise_key = jax.random.split(_key(seed))
+    _, noise_key = jax.random.split(_key(seed))
     augment_key = jax.random.fold_in(_key(seed), 2)  # beside 0 and 1, the two of the split
     in_shape = arrays.train.inputs.shape[1:]
-    carry = jax.lax.cond(
-        first_epoch == 0, lambda: _start(run, init_key, in_shape=in_shape), lambda: carry
-    )
+    carry = jax.lax.cond(first_epoch == 0, lambda: _start(run, seed, in_shape), lambda: carry)
 
     def one_epoch(carry, index):
         steps_before = (first_epoch + index) * run.num_batches(len(arrays.train.inputs))
@@ -134,8 +136,15 @@ def _advance_lane(
     return jax.lax.fori_loop(0, num_epochs, recorded_epoch, (carry, history))
 
 
-def _start(run: Run, key: jax.Array, *, in_shape: tuple) -> Carry:
-    params, state, _ = run.model.init(key, in_shape)
+def initial(run: Run, seed: Any, in_shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """The params and the layers' state that a run with this seed starts from."""
+    init_key, _ = jax.random.split(_key(seed))
+    params, state, _ = run.model.init(init_key, in_shape)
+    return params, state
+
+
+def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:
+    params, state = initial(run, seed, in_shape)
     return Carry(params, state, run.optimizer.init(params), jnp.asarray(-1, jnp.int32))
 
 

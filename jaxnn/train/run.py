@@ -1,7 +1,7 @@
 """What a training run is: everything that its hyperparameters decide, and nothing else."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import jax
@@ -58,6 +58,12 @@ class Run:
     def __post_init__(self):
         if not isinstance(self.model, Layer):
             raise TypeError(f"model must be a Layer, got {self.model!r}")
+        if not callable(self.loss):
+            raise TypeError(f"loss must be a function of predictions and labels, got {self.loss!r}")
+        if not isinstance(self.regularizer, Regularizer | None):
+            raise TypeError(
+                f"regularizer must be one, such as regularizers.l2(0.001), got {self.regularizer!r}"
+            )
         if not isinstance(self.optimizer, optax.GradientTransformation):
             raise TypeError(f"optimizer must be an optax transformation, got {self.optimizer!r}")
         checks.positive_int("epochs", self.epochs)
@@ -94,18 +100,31 @@ class Run:
             )
         return num_examples // self.batch_size
 
-    def check_against(self, dataset: Dataset) -> None:
-        """Finds out, before anything is compiled, whether the model and the loss fit the data.
+    def check_against(self, dataset: Dataset, hyperparameters: Iterable[str] = ()) -> None:
+        """Finds out, before anything is compiled, whether the run fits the data.
+
+        Args:
+          dataset: what it is to be trained on.
+          hyperparameters: the names that the result will have as coordinates.
 
         Raises:
-          ValueError: too few examples, shapes that do not fit, or labels out of range.
+          TypeError: the data are not a Dataset.
+          ValueError: too few examples, shapes that do not fit, labels out of range, a monitor that
+            is no scalar, or two things of one name in the result.
+          LookupError: the loss has no hand-derived gradient.
         """
+        if not isinstance(dataset, Dataset):
+            raise TypeError(
+                "the data must be a Dataset, as data.load and data.from_arrays give it, got a"
+                f" {type(dataset).__name__}"
+            )
+        self._check_names(dataset, hyperparameters)
         self.num_batches(len(dataset.train.inputs))
         self.gradient_fn()
         one = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), dataset.train
         )
-        predictions = jax.eval_shape(self._predict, one.inputs)
+        params, predictions = jax.eval_shape(self._predict, one.inputs)
         out_shape = predictions.shape[1:]
         for split in (dataset.train, dataset.test):
             if split is not None:
@@ -116,16 +135,35 @@ class Run:
             try:
                 jax.eval_shape(function, predictions, y)
             except (TypeError, ValueError) as error:
+                hint = "; layers.flatten makes one row of an image" if len(out_shape) > 1 else ""
                 raise ValueError(
                     f"the {name} cannot compare predictions of shape {out_shape} per example, from"
-                    f" {self.model.name}, with {y.dtype} labels of shape {y.shape[1:]}: {error}"
+                    f" {self.model.name}, with {y.dtype} labels of shape {y.shape[1:]}:"
+                    f" {error}{hint}"
                 ) from error
+        for name, monitor in self.monitors.items():
+            value = jax.eval_shape(monitor, params)
+            if getattr(value, "shape", None) != ():
+                raise ValueError(f"the monitor {name} must give a scalar, got {value}")
+
+    def _check_names(self, dataset: Dataset, hyperparameters: Iterable[str]) -> None:
+        splits = ("train", "test") if dataset.test else ("train",)
+        recorded = [f"{split}_{name}" for split in splits for name in ("loss", *self.metrics)]
+        names = [*recorded, *self.monitors, "first_bad_step", "epoch", *hyperparameters]
+        twice = [name for position, name in enumerate(names) if name in names[:position]]
+        if twice:
+            raise ValueError(
+                f"the result would have two things called {twice[0]}: give the metric, monitor or"
+                " hyperparameter another name"
+            )
 
     def _check_augment(self, one: Any) -> Any:
         """The shape of the targets in training; ValueError where others come in testing."""
         plain = jax.ShapeDtypeStruct(one.inputs.shape, float_dtype())
         in_testing = plain, jax.eval_shape(self.targets_of, one.labels)
-        in_training = jax.eval_shape(self.training_batch, plain, one.labels, jax.random.key(0))
+        in_training = jax.eval_shape(
+            lambda x, labels: self.training_batch(x, labels, jax.random.key(0)), plain, one.labels
+        )
         for was, now in zip(in_testing, in_training, strict=True):
             if (was.shape, was.dtype) != (now.shape, now.dtype):
                 raise ValueError(
@@ -134,10 +172,10 @@ class Run:
                 )
         return in_training[1]
 
-    def _predict(self, inputs: Any) -> Any:
+    def _predict(self, inputs: Any) -> tuple[Any, Any]:
         params, state, _ = self.model.init(jax.random.key(0), inputs.shape[1:])
         x = inputs.astype(float_dtype())
-        return self.model.forward(params, state, x, None, False)[0]
+        return params, self.model.forward(params, state, x, None, False)[0]
 
 
 def float_dtype() -> np.dtype:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnn.data import Dataset
 from jaxnn.train import lanes as lanes_
-from jaxnn.train.axes import Grid, Lane
+from jaxnn.train.axes import Grid, Lane, name_of
 from jaxnn.train.run import Run
 
 if TYPE_CHECKING:
@@ -71,9 +71,11 @@ def sweep(
     Floats are traced: they and the seeds can change without a new compilation. Ints, strings,
     tuples and booleans are structure: each combination of them is a program of its own. Runs with
     the same seed start from the same params and see the same batches, so that settings can be
-    compared in pairs. On a CPU the lanes run one after another on each JAX device (let JAX have one
-    per core: `jax.config.update("jax_num_cpu_devices", 2)` before its first use), elsewhere
-    vectorised.
+    compared in pairs. One run and many runs are two programs; how many runs there are is free.
+
+    On a CPU the lanes run one after another on each JAX device, and have the bits of the single
+    run. (Let JAX have a device per core: `jax.config.update("jax_num_cpu_devices", 2)` before its
+    first use.) Elsewhere they are vectorised, and equal up to rounding.
 
     Args:
       setup: a function of hyperparameters that answers with a `Run`.
@@ -81,7 +83,8 @@ def sweep(
       progress: shows a bar.
       return_params: also gives the trained params of every run.
       **hyperparameters: a list, a range or an array is an axis; everything else, a tuple too, is
-        one value for all runs. `seed` (default 0) is one of them.
+        one value for all runs. `seed` (default 0) is one of them. The values of an axis label it
+        in the result; tuples, bools and None by their text: .sel(hidden="(50, 50)").
 
     Returns:
       An `xarray.Dataset` with the dimensions (*axes, epoch), epochs counted from 1, and
@@ -108,7 +111,8 @@ def sweep(
 def _train(setup, dataset, grid, *, progress, keep_params) -> Result:
     started = time.perf_counter()
     groups = [
-        (_checked_run(setup, group, dataset), group) for group in _by_structure(list(grid.lanes()))
+        (_checked_run(setup, group, dataset, grid.names), group)
+        for group in _by_structure(list(grid.lanes()))
     ]
     if keep_params and len(groups) > 1:
         raise ValueError(
@@ -122,7 +126,8 @@ def _train(setup, dataset, grid, *, progress, keep_params) -> Result:
         for run, group in groups:
             for done in lanes_.train(setup, dataset, run, group):
                 for name, values in done.history.items():
-                    column = table.setdefault(name, np.full((*grid.shape, longest), np.nan, "f4"))
+                    unfilled = np.full((*grid.shape, longest), np.nan, _with_nan(values.dtype))
+                    column = table.setdefault(name, unfilled)
                     end = done.first_epoch + values.shape[1]
                     for lane, row in zip(done.lanes, values, strict=True):
                         column[lane.position][done.first_epoch : end] = row
@@ -132,7 +137,7 @@ def _train(setup, dataset, grid, *, progress, keep_params) -> Result:
                     kept += [(done.carry.params, done.carry.state)] if keep_params else []
                 bar.update(len(done.lanes) * values.shape[1])
     history = _to_dataset(
-        table, grid, longest, setup=f"{setup.__module__}.{setup.__qualname__}",
+        table, grid, longest, setup=name_of(setup),
         dataset=dataset.name, programs=len(groups), seconds=time.perf_counter() - started,
     )  # fmt: skip
     if not keep_params:
@@ -143,6 +148,10 @@ def _train(setup, dataset, grid, *, progress, keep_params) -> Result:
     return Result(history, *by_axes)
 
 
+def _with_nan(dtype: np.dtype) -> np.dtype:
+    return dtype if np.issubdtype(dtype, np.floating) else np.dtype(float)
+
+
 def _by_structure(lanes: list[Lane]) -> list[list[Lane]]:
     groups: dict[tuple, list[Lane]] = {}
     for lane in lanes:
@@ -150,20 +159,20 @@ def _by_structure(lanes: list[Lane]) -> list[list[Lane]]:
     return list(groups.values())
 
 
-def _checked_run(setup: Callable, lanes: list[Lane], dataset: Dataset) -> Run:
+def _checked_run(setup: Callable, lanes: list[Lane], dataset: Dataset, names: set[str]) -> Run:
     """Calls the set-up with the numbers of every lane, so that all are checked before training."""
     runs = {}
     for traced in {tuple(lane.traced.items()) for lane in lanes}:
         run = setup(**dict(lanes[0].static), **dict(traced))
         if not isinstance(run, Run):
-            raise TypeError(f"{setup.__name__} must answer with a train.Run, got {run!r}")
+            raise TypeError(f"{name_of(setup)} must answer with a train.Run, got {run!r}")
         runs[run.epochs, run.batch_size] = run
     if len(runs) > 1:
         raise ValueError(
-            f"{setup.__name__} gives the (epochs, batch_size) {sorted(runs)} for different floats:"
+            f"{name_of(setup)} gives the (epochs, batch_size) {sorted(runs)} for different floats:"
             " let them depend on ints, strings or tuples, which split into programs"
         )
-    run.check_against(dataset)
+    run.check_against(dataset, sorted(names))
     return run
 
 

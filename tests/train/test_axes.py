@@ -73,6 +73,11 @@ def test_what_cannot_be_swept_is_refused(hyperparameters, error, message):
         grid(**hyperparameters)
 
 
+def test_a_learning_rate_by_another_name_is_checked_too():
+    with pytest.raises(ValueError, match=r"eta must be finite and at least 0, got -0\.1"):
+        Grid(lambda eta: None, {"eta": -0.1})
+
+
 def test_a_missing_hyperparameter_is_named():
     with pytest.raises(TypeError, match="setup needs a value for learning_rate"):
         Grid(setup, {})

@@ -27,6 +27,8 @@ def run(outputs=3, **changes):
     [
         ({"model": "mlp"}, TypeError, "model must be a Layer, got 'mlp'"),
         ({"optimizer": 0.1}, TypeError, r"optimizer must be an optax transformation, got 0\.1"),
+        ({"loss": "ce"}, TypeError, "loss must be a function of predictions and labels, got 'ce'"),
+        ({"regularizer": 0.1}, TypeError, r"regularizers\.l2\(0\.001\), got 0\.1"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
         ({"epochs": 1.5}, TypeError, r"epochs must be an int, got 1\.5"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
@@ -63,7 +65,7 @@ def test_labels_that_the_outputs_cannot_stand_for_are_refused(blobs):
 
 def test_images_that_were_not_flattened_are_refused():
     images = data.from_arrays(np.zeros((6, 4, 4), np.float32), np.zeros(6, np.int32))
-    with pytest.raises(ValueError, match=r"predictions of shape \(4, 3\) per example.*labels"):
+    with pytest.raises(ValueError, match=r"predictions of shape \(4, 3\) per example.*flatten"):
         run(batch_size=6).check_against(images)
 
 
@@ -85,6 +87,30 @@ def test_targets_are_what_the_loss_sees_and_labels_what_the_metrics_see(blobs):
     run(loss=soft, targets=one_hot).check_against(blobs)
     with pytest.raises(ValueError, match=r"the loss cannot compare .* int32 labels"):
         run(loss=soft).check_against(blobs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "hyperparameters", "name"),
+    [
+        ({"metrics": {"loss": lambda p, y: y}}, [], "train_loss"),
+        ({"monitors": {"test_loss": lambda params: 1.0}}, [], "test_loss"),
+        ({"monitors": {"l2": lambda params: 1.0}}, ["l2"], "l2"),
+        ({}, ["epoch"], "epoch"),
+    ],
+)
+def test_two_results_of_one_name_are_refused(blobs, changes, hyperparameters, name):
+    with pytest.raises(ValueError, match=f"two things called {name}"):
+        run(**changes).check_against(blobs, hyperparameters)
+
+
+def test_a_monitor_that_is_no_scalar_is_refused(blobs):
+    with pytest.raises(ValueError, match=r"monitor bias must give a scalar"):
+        run(monitors={"bias": lambda params: params[0]["bias"]}).check_against(blobs)
+
+
+def test_what_is_no_dataset_is_refused():
+    with pytest.raises(TypeError, match=r"data\.from_arrays give it, got a tuple"):
+        run().check_against((np.ones((3, 2)), np.ones(3)))
 
 
 def test_a_loss_without_a_rule_needs_autodiff(blobs):

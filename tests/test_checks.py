@@ -38,3 +38,22 @@ def test_positive_int_refuses(value, error):
     checks.positive_int("width", np.int64(3))
     with pytest.raises(error, match=f"width must be .* got {value}"):
         checks.positive_int("width", value)
+
+
+@pytest.mark.parametrize(
+    ("check", "inside", "outside", "allowed"),
+    [
+        (checks.positive, [1e-9, 5, np.float32(2)], [0, -1.0, float("inf")], "finite and above 0"),
+        (checks.rate, [0, 0.999, np.float32(0.5)], [1, -0.1, float("nan")], r"in \[0, 1\)"),
+        (checks.probability, [0, 1, 0.5], [1.1, -0.1, float("nan")], r"in \[0, 1\]"),
+    ],
+)
+def test_interval_is_accepted_and_the_rest_named(check, inside, outside, allowed):
+    for value in inside:
+        check("p", value)
+    for value in outside:
+        with pytest.raises(ValueError, match=f"p must be {allowed}, got {value}"):
+            check("p", value)
+    with pytest.raises(TypeError, match="p must be a number, got '1'"):
+        check("p", "1")
+    jax.jit(lambda x: (check("p", x), x)[1])(-1.0)

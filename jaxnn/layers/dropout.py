@@ -8,6 +8,7 @@ from jaxnn import checks
 from jaxnn.layers.dense import dense
 from jaxnn.layers.layer import Layer, checked_key
 from jaxnn.layers.residual import residual
+from jaxnn.layers.windows import check_cotangent
 
 Floats = Float[Array, "*shape"]
 
@@ -23,9 +24,11 @@ def drop_elements(x: Floats, kept: Bool[Array, "*shape"], *, rate: checks.Number
       rate: the probability of being dropped, in [0, 1); may be traced.
 
     Raises:
-      TypeError, ValueError: the rate is not a number in [0, 1).
+      TypeError, ValueError: the rate is not a number in [0, 1), or the mask has another shape.
     """
     checks.rate("rate", rate)
+    if kept.shape != x.shape:
+        raise ValueError(f"a mask of shape {kept.shape} does not fit the shape {x.shape}")
     return jnp.where(kept, x / (1 - jnp.asarray(rate, x.dtype)), 0)
 
 
@@ -33,7 +36,7 @@ def drop_elements_vjp(
     x: Floats, kept: Bool[Array, "*shape"], cotangent: Floats, *, rate: checks.Number
 ) -> Floats:
     """dx = dy / (1 - rate) where kept, else 0: the map is linear and its matrix diagonal."""
-    del x
+    check_cotangent(cotangent, x.shape)
     return drop_elements(cotangent, kept, rate=rate)
 
 
@@ -113,7 +116,13 @@ def drop_connect(features: int, rate: checks.Number, **settings) -> Layer:
 
 
 def add_branch(x: Floats, branch: Floats, gate: Float[Array, ""]) -> Floats:
-    """y = x + gate f, where a closed gate, 0, wins over an f that overflowed."""
+    """y = x + gate f, where a closed gate, 0, wins over an f that overflowed.
+
+    Raises:
+      ValueError: x and f have different shapes.
+    """
+    if branch.shape != x.shape:
+        raise ValueError(f"a branch of shape {branch.shape} cannot be added to shape {x.shape}")
     return x + _gated(branch, gate)
 
 
@@ -121,7 +130,8 @@ def add_branch_vjp(
     x: Floats, branch: Floats, gate: Float[Array, ""], cotangent: Floats
 ) -> tuple[Floats, Floats]:
     """dx = dy, df = gate dy; the gate is drawn or given, not learned."""
-    del x, branch
+    del branch
+    check_cotangent(cotangent, x.shape)
     return cotangent, _gated(cotangent, gate)
 
 

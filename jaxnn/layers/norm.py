@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float
 
 from jaxnn import checks
@@ -194,10 +193,7 @@ def batch_norm(*, momentum: checks.Number = 0.99, epsilon: checks.Number = 1e-3)
             known = RunningMoments(*(moment.astype(x.dtype) for moment in state))
             return standardize(x, *known, **params, epsilon=epsilon), state, (x, known)
         running = RunningMoments(
-            *(
-                _moved(old, lax.stop_gradient(new), momentum)
-                for old, new in zip(state, moments(x), strict=True)
-            )
+            *(_moved(old, new, momentum) for old, new in zip(state, moments(x), strict=True))
         )
         return normalize_batch(x, **params, epsilon=epsilon), running, (x, None)
 

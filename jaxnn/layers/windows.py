@@ -51,6 +51,8 @@ class Windows(NamedTuple):
 
     def padded(self, x: Array, value: float = 0.0) -> Array:
         """[batch, height, width, channels] with the padding around it, filled with a value."""
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            raise TypeError(f"images must be floats, got {x.dtype}")
         pads = [(axis.before, axis.after, 0) for axis in self]
         return lax.pad(x, jnp.asarray(value, x.dtype), ((0, 0, 0), *pads, (0, 0, 0)))
 

@@ -24,15 +24,14 @@ def test_dropped_activations_are_0_and_the_others_scaled_up():
 
 
 def test_mask_is_that_of_the_key_in_every_dtype():
+    def mask(dtype, key=KEY):
+        return np.asarray(forward(layers.dropout(0.3), jnp.ones((20, 20), dtype), key)[1]) != 0
+
+    expected = mask(jnp.float32)
     with jax.enable_x64(True):
-        masks = [
-            forward(layers.dropout(0.3), jnp.ones((20, 20), dtype))[1] != 0
-            for dtype in (jnp.bfloat16, jnp.float32, jnp.float64)
-        ]
-    assert (masks[0] == masks[1]).all()
-    assert (masks[0] == masks[2]).all()
-    _, other, _ = forward(layers.dropout(0.3), jnp.ones((20, 20)), jax.random.key(2))
-    assert (masks[1] != (other != 0)).any()
+        for dtype in (jnp.bfloat16, jnp.float32, jnp.float64):
+            np.testing.assert_array_equal(mask(dtype), expected)
+    assert (mask(jnp.float32, jax.random.key(2)) != expected).any()
 
 
 @pytest.mark.parametrize("layer", [layers.dropout(0.5), layers.drop_connect(3, 0.5)])
@@ -155,6 +154,19 @@ def test_rate_outside_its_range_is_refused(make, rate, error, message):
 
 
 @pytest.mark.usefixtures("no_type_checker")
+def test_shapes_that_do_not_fit_are_refused():
+    x, row = jnp.ones((2, 3)), jnp.ones((1, 3))
+    with pytest.raises(ValueError, match=r"mask of shape \(1, 3\) does not fit the shape \(2, 3\)"):
+        layers.drop_elements(x, row > 0, rate=0.5)
+    with pytest.raises(ValueError, match=r"branch of shape \(1, 3\) cannot be added"):
+        layers.add_branch(x, row, jnp.ones(()))
+    with pytest.raises(ValueError, match=r"cotangent must have the shape \(2, 3\)"):
+        layers.drop_elements_vjp(x, x > 0, row, rate=0.5)
+    with pytest.raises(ValueError, match=r"cotangent must have the shape \(2, 3\)"):
+        layers.add_branch_vjp(x, x, jnp.ones(()), row)
+
+
+@pytest.mark.usefixtures("no_type_checker")
 def test_survival_outside_its_range_and_a_branch_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"survival_probability must be in \[0, 1\], got 1\.1"):
         layers.stochastic_depth(layers.dense(3), 1.1)
@@ -170,7 +182,7 @@ def image_network(rate, momentum=0.9, dropped=True, gradient="hand"):
             layers.tanh,
             layers.max_pool2d(2),
             layers.dropout(rate) if dropped else layers.identity,
-            layers.stochastic_depth(layers.conv2d(3, 1), 1 - rate),
+            layers.stochastic_depth(layers.tanh, 1 - rate),
             layers.flatten,
             layers.drop_connect(2, rate) if dropped else layers.dense(2),
         ),

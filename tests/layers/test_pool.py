@@ -1,3 +1,5 @@
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -36,8 +38,9 @@ def assert_value_and_gradient_of(reference, function, rule):
         x = images()
         expected, pullback = jax.vjp(reference, x)
         dy = jnp.cos(expected)
-        np.testing.assert_allclose(function(x), expected, rtol=1e-12, atol=1e-14)
-        np.testing.assert_allclose(rule(x, dy), *pullback(dy), rtol=1e-12, atol=1e-14)
+        y, dx = jax.jit(lambda x, dy: (function(x), rule(x, dy)))(x, dy)
+        np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(dx, *pullback(dy), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
@@ -71,15 +74,13 @@ def test_global_pooling_is_over_all_places():
     x = images()
     np.testing.assert_array_equal(layers.max_of_image(x), np.asarray(x).max((1, 2)))
     np.testing.assert_allclose(layers.mean_of_image(x), np.asarray(x).mean((1, 2)), rtol=1e-5)
-    window = {"window": x.shape[1:3]}
     dy = jnp.cos(layers.max_of_image(x))
     for whole, windowed in (
         (layers.max_of_image_vjp, layers.max_of_windows_vjp),
         (layers.mean_of_image_vjp, layers.mean_of_windows_vjp),
     ):
-        np.testing.assert_allclose(
-            whole(x, dy), windowed(x, dy[:, None, None], **window), rtol=1e-6
-        )
+        over_all = jax.jit(functools.partial(windowed, window=x.shape[1:3]))
+        np.testing.assert_allclose(whole(x, dy), over_all(x, dy[:, None, None]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("ties", [[[1, 1], [1, 1]], [[0, 1], [1, 1]], [[0, 0], [1, 1]]])
@@ -139,9 +140,14 @@ POOLS = [
 @pytest.mark.parametrize("batch", [0, 1])
 def test_shape_is_as_announced_for_an_empty_batch_too(pool, batch):
     params, state, out_shape = pool.init(KEY, (5, 6, 3))
-    y, _, saved = pool.forward(params, state, images(batch, 5, 6, 3), KEY, True)
-    assert y.shape == (batch, *out_shape)
-    assert pool.backward(params, saved, y)[1].shape == (batch, 5, 6, 3)
+
+    @jax.jit
+    def there_and_back_fn(x):
+        y, _, saved = pool.forward(params, state, x, KEY, True)
+        return y, pool.backward(params, saved, y)[1]
+
+    y, dx = there_and_back_fn(images(batch, 5, 6, 3))
+    assert (y.shape, dx.shape) == ((batch, *out_shape), (batch, 5, 6, 3))
 
 
 @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
@@ -165,6 +171,12 @@ def test_setting_out_of_range_is_refused(pool, settings, message):
         pool(**settings)
 
 
+@pytest.mark.usefixtures("no_type_checker")
+def test_images_of_bytes_are_refused():
+    with pytest.raises(TypeError, match="images must be floats, got uint8"):
+        layers.max_of_windows(jnp.ones((1, 4, 4, 1), jnp.uint8))
+
+
 def test_windows_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="window of 3 rows does not fit into an image of 2"):
         layers.max_pool2d(3).init(KEY, (2, 5, 1))
@@ -176,7 +188,8 @@ def test_windows_that_do_not_fit_are_refused():
 
 def edges_of(layer, in_shape, key):
     x = jnp.zeros((1, *in_shape))
-    _, _, (_, *edges) = layer.forward((), (), x, key, key is not None)
+    forward = jax.jit(layer.forward, static_argnums=4)
+    _, _, (_, *edges) = forward((), (), x, key, key is not None)
     return [np.asarray(each) for each in edges]
 
 

@@ -108,6 +108,15 @@ def test_whole_pixels_are_moved_exactly():
     np.testing.assert_array_equal(augment.translate(before, 2, -1), expected)
 
 
+@pytest.mark.parametrize("name", ["translation", "random_stretch"])
+def test_both_directions_are_drawn_independently(name):
+    make, strength = ALL[name]
+    place = jnp.arange(15.0) / 14
+    ramps = jnp.stack(jnp.meshgrid(place, place, indexing="ij"), axis=-1)
+    centre = [make(strength)(key, ramps)[4, 4] for key in jax.random.split(KEY, 4)]
+    assert all(abs(down - right) > 1e-4 for down, right in centre)
+
+
 def test_half_a_pixel_averages_neighbours_and_fades_at_the_border():
     before = image(1, 4, 1)
     row = np.asarray(before)[0, :, 0]
@@ -299,6 +308,19 @@ def test_a_run_without_strength_is_the_run_without_augmentation(stripes):
     history = train.fit(setup, stripes, learning_rate=0.5).history
     for name in plain:
         np.testing.assert_allclose(history[name], plain[name], rtol=1e-5, atol=1e-6)
+
+
+def test_every_step_draws_anew(stripes):
+    def still(learning_rate):
+        return train.Run(
+            model=layers.serial(layers.flatten, layers.dense(2)), epochs=3, batch_size=None,
+            loss=losses.softmax_cross_entropy, optimizer=optax.sgd(learning_rate),
+            augment=augment.per_image(augment.rotation(90.0)),
+        )  # fmt: skip
+
+    history = train.fit(still, stripes, learning_rate=0.0).history
+    assert len(np.unique(history.train_loss)) == 3
+    assert len(np.unique(history.test_loss)) == 1
 
 
 def test_mixup_and_rotation_train_and_are_swept_in_one_program(stripes):

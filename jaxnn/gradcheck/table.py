@@ -15,6 +15,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxnn import activations, layers, losses, regularizers
 from jaxnn.gradcheck.check import GradientReport, as_float64, cast, check_gradients
+from jaxnn.gradcheck.classical_cases import classical_cases
 from jaxnn.rules import vjp_of
 
 MARGIN = 0.05
@@ -176,6 +177,7 @@ FAMILIES: dict[str, Callable[[], list[Case]]] = {
     "losses": loss_cases,
     "regularizers": regularizer_cases,
     "layers": layer_cases,
+    "classical": classical_cases,
 }
 
 

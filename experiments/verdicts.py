@@ -24,10 +24,13 @@ class Claim:
     Attributes:
       document: the slide document, and line the line of its text that makes the claim.
       heading: the slide's own heading.
-      printed: what the slide prints.
-      expect: what a faithful experiment shows.
-      value: the same as a number or list, recomputed, where there is one.
-      correct: the right statement, where the slide's is known to be wrong.
+      kind: number, table, figure, training or qualitative.
+      printed: what the slide prints; printed_value: the same as a number or list.
+      tolerance: half a unit of the last printed digit, or one for each number of a list.
+      expect: what a faithful experiment shows, or how to read value.
+      inputs: what value is computed from.
+      value: the right number or list, where there is one.
+      correct: the right statement, where the slide's is known to be wrong; why: the reason.
     """
 
     id: str
@@ -36,9 +39,18 @@ class Claim:
     heading: str
     statement: str
     printed: str
-    expect: str
+    kind: str = "qualitative"
+    expect: str = ""
+    printed_value: Any = None
+    tolerance: Any = 0.0
+    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     value: Any = None
     correct: str = ""
+    why: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.document}, line {self.line}"
 
 
 @functools.cache

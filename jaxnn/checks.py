@@ -15,7 +15,7 @@ def nonnegative(name: str, value: Any) -> None:
         return
     if isinstance(value, bool) or not _is_real_scalar(value):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    if not (math.isfinite(value) and value >= 0):
+    if not (math.isfinite(value) and float(value) >= 0):  # float: no operation of a trace around us
         raise ValueError(f"{name} must be finite and at least 0, got {value}")
 
 

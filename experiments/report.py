@@ -78,6 +78,7 @@ def index(folder: pathlib.Path, experiments: Sequence[Experiment]) -> str:
         "everything again and compares.",
         f"**{escape(tally([answer for _, answer in answers]))}**, in {len(records)} "
         f"{'experiment' if len(records) == 1 else 'experiments'}.",
+        _ledger(folder),
         *(_section(experiment, records.get(experiment.name)) for experiment in experiments),
         "## All verdicts",
         _table(
@@ -95,6 +96,12 @@ def index(folder: pathlib.Path, experiments: Sequence[Experiment]) -> str:
         ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _ledger(folder: pathlib.Path) -> str:
+    if not (folder / "ledger" / "README.md").exists():
+        return ""
+    return "[The ledger](ledger/README.md) has every number and table of the slides, recomputed."
 
 
 def tally(answers: Sequence[Mapping[str, Any]]) -> str:

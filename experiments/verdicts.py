@@ -1,6 +1,7 @@
 """A claim of the slides, what was measured, and whether the two agree."""
 
 import dataclasses
+import difflib
 import functools
 import pathlib
 import tomllib
@@ -14,6 +15,7 @@ import xarray as xr
 from scipy import special
 
 STATUSES = ("reproduced", "contradicted", "erratum", "not judged")
+DOCUMENTS = ("r_tutorial", "basics", "chapter5", "ann_session", "cnn_session")
 _LEDGER = pathlib.Path(__file__).with_name("claims.toml")
 
 
@@ -60,6 +62,18 @@ def claims() -> Mapping[str, Claim]:
     return MappingProxyType({claim.id: claim for claim in entries})
 
 
+class UnknownClaimError(ValueError):
+    """No claim has this id."""
+
+
+def check_known(claim: str) -> None:
+    """Refuses an id that is not in claims.toml, and names the nearest ones."""
+    if claim not in claims():
+        near = difflib.get_close_matches(claim, claims(), n=3, cutoff=0.4)
+        hint = f": did you mean {' or '.join(near)}?" if near else ""
+        raise UnknownClaimError(f"claim {claim!r} is not in claims.toml{hint}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Verdict:
     """What an experiment found out about one claim.
@@ -79,8 +93,7 @@ class Verdict:
     evidence: str
 
     def __post_init__(self) -> None:
-        if self.claim not in claims():
-            raise ValueError(f"claim {self.claim!r} is not in claims.toml")
+        check_known(self.claim)
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r}")
 
@@ -95,8 +108,7 @@ def verdict_on(
       holds: None is "not judged"; False is "erratum" where the slide is known to be wrong (it
         has a `correct`), "contradicted" otherwise.
     """
-    if claim not in claims():
-        raise ValueError(f"claim {claim!r} is not in claims.toml")
+    check_known(claim)
     entry = claims()[claim]
     if holds is None:
         status = "not judged"

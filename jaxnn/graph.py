@@ -19,44 +19,45 @@ from jaxnn import checks
 from jaxnn.rules import vjp_of
 
 Scalar = Float[Array, ""]
+Floats = Float[Array, "*shape"]
 
 
-def add(x: Scalar, y: Scalar) -> Scalar:
+def add(x: Floats, y: Floats) -> Floats:
     """f(x, y) = x + y."""
     return x + y
 
 
-def add_vjp(x: Scalar, y: Scalar, cotangent: Scalar) -> tuple[Scalar, Scalar]:
+def add_vjp(x: Floats, y: Floats, cotangent: Floats) -> tuple[Floats, Floats]:
     """d f / d x = d f / d y = 1: a sum hands the gradient on to both."""
     return cotangent, cotangent
 
 
-def multiply(x: Scalar, y: Scalar) -> Scalar:
+def multiply(x: Floats, y: Floats) -> Floats:
     """f(x, y) = x y."""
     return x * y
 
 
-def multiply_vjp(x: Scalar, y: Scalar, cotangent: Scalar) -> tuple[Scalar, Scalar]:
+def multiply_vjp(x: Floats, y: Floats, cotangent: Floats) -> tuple[Floats, Floats]:
     """d f / d x = y and d f / d y = x: a product exchanges its factors."""
     return cotangent * y, cotangent * x
 
 
-def exp(x: Scalar) -> Scalar:
+def exp(x: Floats) -> Floats:
     """f(x) = e^x."""
     return jnp.exp(x)
 
 
-def exp_vjp(x: Scalar, cotangent: Scalar) -> Scalar:
+def exp_vjp(x: Floats, cotangent: Floats) -> Floats:
     """f'(x) = e^x."""
     return cotangent * jnp.exp(x)
 
 
-def reciprocal(x: Scalar) -> Scalar:
+def reciprocal(x: Floats) -> Floats:
     """f(x) = 1 / x, infinite at 0."""
     return 1 / x
 
 
-def reciprocal_vjp(x: Scalar, cotangent: Scalar) -> Scalar:
+def reciprocal_vjp(x: Floats, cotangent: Floats) -> Floats:
     """f'(x) = -1 / x^2."""
     return -cotangent / (x * x)
 

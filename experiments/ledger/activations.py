@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import optimize
 
-from experiments.ledger.answers import answers
+from experiments.ledger.register import answers
 from jaxnn import activations, graph, layers, losses
 
 

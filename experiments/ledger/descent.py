@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.ledger.answers import answers
+from experiments.ledger.register import answers
 from jaxnn import backprop, layers, logistic_regression, losses, optimizers, regularizers
 
 _GRADIENT = backprop.by_hand(layers.dense(1, use_bias=False), losses.squared_error)

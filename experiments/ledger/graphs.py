@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from experiments.ledger.answers import answers
+from experiments.ledger.register import answers
 from jaxnn import graph
 
 X, Y, Z = graph.variables("x y z")

@@ -4,7 +4,7 @@ import math
 
 import jax.numpy as jnp
 
-from experiments.ledger.answers import answers
+from experiments.ledger.register import answers
 from jaxnn import losses, metrics
 
 

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from experiments.ledger.answers import answers
+from experiments.ledger.register import answers
 from jaxnn import activations, layers, logistic_regression, perceptron
 
 

@@ -1,20 +1,24 @@
 """All answers as one record, and what has changed since another one was made."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from experiments import results
-from experiments.ledger import answers
+from experiments.ledger import register
 
 
 def make() -> dict[str, Any]:
     """Recomputes every claim of the ledger."""
-    judged = [dataclasses.asdict(answers.answer(claim)) for claim in answers.answered()]
+    return of(register.answer(claim) for claim in register.answered())
+
+
+def of(answers: Iterable[register.Answer]) -> dict[str, Any]:
+    """The answers as plain JSON, with what they were computed by."""
     return {
         "versions": results.versions(),
         "platform": results.platform_of_run(),
-        "answers": judged,
+        "answers": [dataclasses.asdict(answer) for answer in answers],
     }
 
 
@@ -33,5 +37,5 @@ def changes(fresh: Mapping[str, Any], committed: Mapping[str, Any]) -> Iterator[
         elif ours[claim]["status"] != theirs[claim]["status"]:
             before, now = theirs[claim]["status"], ours[claim]["status"]
             yield True, f"{claim}: {before} as committed, {now} here"
-        elif not answers.agree(ours[claim]["measured"], theirs[claim]["measured"]):
+        elif not register.agree(ours[claim]["measured"], theirs[claim]["measured"]):
             yield True, f"{claim}: another number than committed"

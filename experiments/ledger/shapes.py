@@ -1,6 +1,7 @@
 """Arrays, their ranks and shapes; networks, their parameters and outputs; data, their sizes."""
 
 import datetime
+import itertools
 import math
 import re
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from dateutil import easter
 
-from experiments.ledger.answers import answers
+from experiments.ledger.register import answers
 from jaxnn import activations, data, layers
 
 
@@ -106,7 +107,7 @@ def _without_bias(x, w):
 
 @answers("mnist-mlp-parameters", "keras-dense-16-parameters")
 def parameters_of_dense_layers(sizes):
-    counts = [_count(layers.dense(b), a) for a, b in zip(sizes, sizes[1:], strict=False)]
+    counts = [_count(layers.dense(b), a) for a, b in itertools.pairwise(sizes)]
     return [*counts, sum(counts)]
 
 
@@ -226,6 +227,7 @@ def epochs_in_sight(epochs):
 @answers("digits-split-shapes")
 def shapes_of_digits(test_size):
     digits = data.load("digits", test_size=float(test_size))
+    assert digits.test is not None
     return len(digits.train.inputs), digits.train.inputs[0].size, len(digits.test.inputs)
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.ledger.answers import NotJudgedError, answers
+from experiments.ledger.register import NotJudgedError, answers
 from jaxnn import activations, backprop, layers, logistic_regression, losses, optimizers
 
 ROWS = np.array(
@@ -189,8 +189,9 @@ def stored_costs(num_steps, every):
 
 @answers("r-cost-power-law")
 def products_and_slope(iteration, cost):
-    slope = jnp.polyfit(jnp.log(jnp.asarray(iteration, float)), jnp.log(cost), 1)[0]
-    return jnp.append(jnp.asarray(iteration) * cost, slope)
+    iterations = jnp.asarray(iteration, float)
+    slope = jnp.polyfit(jnp.log(iterations), jnp.log(cost), 1)[0]
+    return jnp.append(iterations * cost, slope)
 
 
 @answers("r-train-test-gap")

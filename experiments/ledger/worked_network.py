@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from experiments.ledger.answers import answers
+from experiments.ledger.register import answers
 from jaxnn import activations, backprop, layers, losses, optimizers
 
 MODEL = layers.serial(

@@ -43,7 +43,7 @@ def rows(answers: Iterable[Mapping[str, Any]], reports: pathlib.Path) -> list[Ro
     return [Row(claim, *found.get(name, missing)) for name, claim in verdicts.claims().items()]
 
 
-def shown(value: Any, digits: int = 7) -> str:
+def shown(value: Any, digits: int = 9) -> str:
     """Numbers to so many digits; lists in brackets."""
     if isinstance(value, list):
         return f"[{', '.join(shown(item, digits) for item in value)}]"
@@ -85,6 +85,7 @@ def page(chosen: Sequence[Row]) -> str:
     """The ledger as Markdown: the claims about numbers and tables, document by document."""
     escape = report.escape
     chosen = [row for row in chosen if row.claim.kind in ("number", "table")]
+    chosen.sort(key=lambda row: (verdicts.DOCUMENTS.index(row.claim.document), row.claim.line))
     parts = [
         "<!-- Written by `python -m experiments run ledger`; changes here are lost. -->",
         "# The ledger",
@@ -120,7 +121,7 @@ def page(chosen: Sequence[Row]) -> str:
                 escape(row.ours) or "–",
                 row.status if row.status == "reproduced" else f"**{row.status}**",
             ]
-            for row in sorted(chosen, key=lambda row: row.claim.line)
+            for row in chosen
             if row.claim.document == document
         ]
         header = ["Claim", "Line", "What it says", "Printed", "Ours", "Verdict"]

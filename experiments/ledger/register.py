@@ -15,7 +15,7 @@ import experiments.ledger
 from experiments import verdicts
 from jaxnn import data
 
-_FRAME = ("answers", "record", "rows")
+_FRAME = ("pages", "record", "register")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
@@ -49,13 +49,13 @@ def answers(*claims: str) -> Callable[[Callable], Callable]:
     numbers, texts and lists of these as they are.
     """
 
+    for claim in claims:
+        verdicts.check_known(claim)
+        if claim in _FUNCTIONS:
+            raise ValueError(f"claim {claim!r} is answered twice in the ledger")
+
     def register(function: Callable) -> Callable:
-        for claim in claims:
-            if claim not in verdicts.claims():
-                raise ValueError(f"claim {claim!r} is not in claims.toml")
-            if claim in _FUNCTIONS:
-                raise ValueError(f"claim {claim!r} is answered twice in the ledger")
-            _FUNCTIONS[claim] = function
+        _FUNCTIONS.update(dict.fromkeys(claims, function))
         return function
 
     return register
@@ -90,7 +90,7 @@ def status(claim: verdicts.Claim, measured: Any) -> str:
     Where the slide has no number, `tolerance` is that of our own (of an estimate by chance).
     """
     printed = claim.printed_value
-    if not agree(measured, claim.value, claim.tolerance if printed is None else 0.0):
+    if not agree(measured, plain(claim.value), claim.tolerance if printed is None else 0.0):
         return "contradicted"
     as_printed = printed is not None and agree(measured, printed, claim.tolerance)
     if claim.correct:
@@ -105,18 +105,18 @@ def agree(a: Any, b: Any, tolerance: Any = 0.0, *, relative: float = 1e-9) -> bo
             return False
         each: Iterable[Any] = tolerance if isinstance(tolerance, list) else [tolerance] * len(a)
         return all(agree(x, y, t, relative=relative) for x, y, t in zip(a, b, each, strict=True))
-    if isinstance(a, str) or isinstance(b, str):
-        return a == b
+    if any(value is None or isinstance(value, str) for value in (a, b)):
+        return bool(a == b)
     return math.isclose(a, b, rel_tol=relative, abs_tol=tolerance or 1e-12)
 
 
 def plain(value: Any) -> Any:
-    """Numbers, texts and lists of them, out of arrays and sequences."""
+    """Numbers, texts and lists of them, as JSON has them: inf is a text."""
+    if isinstance(value, jax.Array | np.ndarray | np.generic):
+        value = np.asarray(value).tolist()
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, jax.Array | np.ndarray | np.generic):
-        return np.asarray(value).tolist()
-    return value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _array(value: Any) -> Any:

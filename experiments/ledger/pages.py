@@ -43,11 +43,11 @@ def rows(answers: Iterable[Mapping[str, Any]], reports: pathlib.Path) -> list[Ro
     return [Row(claim, *found.get(name, missing)) for name, claim in verdicts.claims().items()]
 
 
-def shown(value: Any, digits: int = 9) -> str:
-    """Numbers to so many digits; lists in brackets."""
+def shown(value: Any, form: str = ".9g") -> str:
+    """Numbers in nine digits, or in another form; lists in brackets."""
     if isinstance(value, list):
-        return f"[{', '.join(shown(item, digits) for item in value)}]"
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+        return f"[{', '.join(shown(item, form) for item in value)}]"
+    return format(value, form) if isinstance(value, float) else str(value)
 
 
 def table(chosen: Sequence[Row]) -> str:
@@ -64,7 +64,7 @@ def table(chosen: Sequence[Row]) -> str:
 def details(row: Row, answer: Mapping[str, Any] | None) -> str:
     """Everything about one claim; a ledger's answer to its last digit."""
     claim = row.claim
-    ours = shown(answer["measured"], 17) if answer and answer["measured"] is not None else row.ours
+    ours = shown(answer["measured"], "") if answer and answer["measured"] is not None else row.ours
     answers = {
         "slide": f"{claim.place}: {claim.heading}",
         "says": claim.statement,
@@ -74,7 +74,8 @@ def details(row: Row, answer: Mapping[str, Any] | None) -> str:
         "ours": ours,
         "verdict": row.status,
         "right": claim.correct,
-        "why": claim.why or row.reason,
+        "why": claim.why,
+        "evidence": row.reason,
         "judged by": row.by and f"{row.by}: python -m experiments run {row.by}",
     }
     lines = [f"  {name:<10} {text}" for name, text in answers.items() if text]

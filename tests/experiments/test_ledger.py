@@ -9,6 +9,7 @@ from experiments.__main__ import main
 from experiments.ledger import pages, record, register
 from experiments.ledger.register import Answer, NotJudgedError
 from experiments.verdicts import Claim
+from jaxnn import activations
 
 FOLDER = results.ROOT / "reports" / "ledger"
 ANSWER = Answer("sigmoid-at-1", "reproduced", 0.731058)
@@ -110,6 +111,14 @@ def test_an_answer_is_a_plain_number_and_a_reason_where_there_is_none(monkeypatc
         "e-constant", "not judged", None, "the picture is lost"
     )
     assert isinstance(ledger.answer("sigmoid-at-1").measured, float)
+
+
+def test_a_wrong_function_of_the_library_is_found_out(monkeypatch):
+    right = activations.sigmoid
+    assert ledger.answer("sigmoid-at-2").status == "erratum"
+    monkeypatch.setattr(activations, "sigmoid", lambda x: right(x) * (1 + 1e-6))
+    for claim in ("sigmoid-at-1", "sigmoid-at-2"):  # off by less than half a printed digit
+        assert ledger.answer(claim).status == "contradicted"
 
 
 def test_a_claim_is_answered_once_and_exists():

@@ -5,6 +5,7 @@
     python -m experiments run momentum --seeds 3       one, other settings; writes build/custom/
     python -m experiments gradients                    every hand-derived gradient before its judges
     python -m experiments verify --quick               a small part again, held against reports/
+    python -m experiments claims [ID ...]              what became of every claim, or all about one
 
 Each command explains itself: python -m experiments run --help
 """
@@ -22,12 +23,23 @@ from typing import Any
 
 import jax
 
-from experiments import compare, gradients, registry, report, results, store, style
+from experiments import (
+    compare,
+    gradients,
+    ledger,
+    registry,
+    report,
+    results,
+    store,
+    style,
+    verdicts,
+)
 from experiments.registry import Experiment
 from jaxnn import data
 
 REPORTS = results.ROOT / "reports"
 BUILD = results.ROOT / "build"
+LEDGER = "ledger"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,9 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options, {flag: getattr(options, flag) for flag in flags})
         if options.command == "gradients":
-            return _gradients(options.out)
+            status = _gradients(options.out)
+            _write_index(options.out)
+            return status
+        if options.command == "claims":
+            return _claims(options)
         return _verify(options)
-    except (registry.UnknownExperimentError, results.NoResultsError, _FolderError) as error:
+    except (
+        registry.UnknownExperimentError,
+        verdicts.UnknownClaimError,
+        results.NoResultsError,
+        _FolderError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -73,12 +94,12 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "python -m experiments", description=__doc__, formatter_class=raw
     )
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="list | run | verify | gradients"
+        dest="command", required=True, metavar="list | run | verify | gradients | claims"
     )
     names: dict[str, Any] = {
         "nargs": "*",
         "metavar": "name",
-        "help": "an experiment; without a name, all of them",
+        "help": f"an experiment, or {LEDGER!r} for the numbers and tables; without a name, all",
     }
     quick: dict[str, Any] = {
         "action": "store_true",
@@ -123,6 +144,13 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         help="write the report on every hand-derived gradient; a run without names does so too",
     )
     judged.add_argument("--out", type=pathlib.Path, default=REPORTS, help="folder to write to")
+    claims = commands.add_parser(
+        "claims",
+        help="what became of the claims of the slides",
+        description="A table of all claims, or everything about those named. What needs no "
+        "training is computed now; the rest is read from the committed reports.",
+    )
+    claims.add_argument("ids", nargs="*", metavar="id", help="a claim; without one, all of them")
     return parser, {"run": run, "verify": verify}
 
 
@@ -162,11 +190,12 @@ def _list() -> int:
     for experiment in registry.select():
         takes = experiment.about.get("takes", "")
         print(f"{experiment.name:<16} {takes}\n{'':<16} {experiment.question}")
+    print(f"{LEDGER:<16} about 20 s\n{'':<16} Which numbers and tables of the slides are right?")
     return 0
 
 
 def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
-    chosen = registry.select(options.names)
+    chosen, with_ledger = _select(options.names)
     changed = {name: value for name, value in settings.items() if value is not None}
     default = BUILD / "quick" if options.quick else BUILD / "custom" if changed else REPORTS
     out = options.out or default
@@ -179,17 +208,26 @@ def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
         except data.DataNotFoundError as error:
             print(f"{experiment.name}: {error}", file=sys.stderr)
             status = 1
-    if options.names or options.quick:
-        _write_index(out)
-        return status
-    return max(status, _gradients(out))
+        except (TypeError, ValueError) as error:  # of the library: a setting that cannot be
+            if not changed:
+                raise
+            print(f"error: {experiment.name} cannot run so: {error}", file=sys.stderr)
+            return 2
+    if with_ledger:
+        start = time.perf_counter()
+        rows = ledger.write(out / LEDGER, ledger.make())
+        seconds = time.perf_counter() - start
+        print(f"{LEDGER:<16} {seconds:6.1f} s   {ledger.tally(rows)}", flush=True)
+    if not (options.names or options.quick):
+        status = max(status, _gradients(out))
+    _write_index(out)
+    return status
 
 
 def _gradients(out: pathlib.Path) -> int:
     _check_writable(out)
     all_pass = gradients.write(out / "gradients")
     print(f"gradients: {'all PASS' if all_pass else 'FAIL, see the report'}", flush=True)
-    _write_index(out)
     return 0 if all_pass else 1
 
 
@@ -218,7 +256,7 @@ def _run_one(experiment: Experiment, config: Any, out: pathlib.Path, *, force: b
 
 
 def _verify(options: argparse.Namespace) -> int:
-    chosen = registry.select(options.names)
+    chosen, with_ledger = _select(options.names)
     committed = {}
     for experiment in chosen:  # all of them before any work
         command = f"python -m experiments run {experiment.name}"
@@ -226,13 +264,61 @@ def _verify(options: argparse.Namespace) -> int:
             committed[experiment.name] = results.load(options.against / experiment.name)
         except results.NoResultsError as error:
             raise results.NoResultsError(f"{error}; `{command}` makes them") from error
+    answers = _read_ledger(options.against / LEDGER) if with_ledger else None
     failed = [
         experiment.name
         for experiment in chosen
         if not _verify_one(experiment, *committed[experiment.name], quick=options.quick)
     ]
+    if answers is not None and not _verify_ledger(answers):
+        failed.append(LEDGER)
     print(f"differs: {', '.join(failed)}" if failed else "all as committed")
     return 1 if failed else 0
+
+
+def _select(names: Sequence[str]) -> tuple[list[Experiment], bool]:
+    """The named experiments, and whether the ledger is among them; all where none is named."""
+    others = [name for name in names if name != LEDGER]
+    chosen = registry.select(others) if others or not names else []
+    return chosen, LEDGER in names or not names
+
+
+def _read_ledger(folder: pathlib.Path) -> dict[str, Any]:
+    try:
+        return ledger.read(folder)
+    except results.NoResultsError as error:
+        command = f"python -m experiments run {LEDGER}"
+        raise results.NoResultsError(f"{error}; `{command}` makes them") from error
+
+
+def _verify_ledger(committed: dict[str, Any]) -> bool:
+    start = time.perf_counter()
+    fresh = ledger.make()
+    lines = list(ledger.changes(fresh, committed))
+    agrees = not any(differs for differs, _ in lines)
+    outcome = "as committed" if agrees else "DIFFERS"
+    print(f"{LEDGER}  {time.perf_counter() - start:.1f} s  {outcome}")
+    for differs, line in lines:
+        print(f"  {'DIFFERS' if differs else 'note'}: {line}")
+    print(flush=True)
+    return agrees
+
+
+def _claims(options: argparse.Namespace) -> int:
+    for claim in options.ids:
+        verdicts.check_known(claim)
+    names = options.ids or verdicts.claims()
+    mine = {
+        claim: dataclasses.asdict(ledger.answer(claim))
+        for claim in ledger.answered()
+        if claim in names
+    }
+    rows = [row for row in ledger.rows(mine.values(), REPORTS) if row.claim.id in names]
+    if options.ids:
+        print("\n\n".join(ledger.details(row, mine.get(row.claim.id)) for row in rows))
+    else:
+        print(ledger.table(rows))
+    return 0
 
 
 def _verify_one(

@@ -11,6 +11,7 @@ from experiments.registry import Experiment
 
 DO_NOT_EDIT = "<!-- Written by `python -m experiments run`; changes here are lost. -->"
 _OTHER_PAGES = {
+    "ledger": "The ledger: every number and table of the slides, recomputed",
     "gradients": "The gradients, each before its judges",
 }  # beside those of the experiments
 

@@ -1,6 +1,7 @@
 """A claim of the slides, what was measured, and whether the two agree."""
 
 import dataclasses
+import difflib
 import functools
 import pathlib
 import tomllib
@@ -15,6 +16,7 @@ from scipy import special
 
 MIN_SEEDS = 5
 STATUSES = ("reproduced", "contradicted", "erratum", "not judged")
+DOCUMENTS = ("r_tutorial", "basics", "chapter5", "ann_session", "cnn_session")
 _LEDGER = pathlib.Path(__file__).with_name("claims.toml")
 
 
@@ -25,10 +27,13 @@ class Claim:
     Attributes:
       document: the slide document, and line the line of its text that makes the claim.
       heading: the slide's own heading.
-      printed: what the slide prints.
-      expect: what a faithful experiment shows.
-      value: the same as a number or list, recomputed, where there is one.
-      correct: the right statement, where the slide's is known to be wrong.
+      kind: number, table, figure, training or qualitative.
+      printed: what the slide prints; printed_value: the same as a number or list.
+      tolerance: half a unit of the last printed digit, or one for each number of a list.
+      expect: what a faithful experiment shows, or how to read value.
+      inputs: what value is computed from.
+      value: the right number or list, where there is one.
+      correct: the right statement, where the slide's is known to be wrong; why: the reason.
     """
 
     id: str
@@ -37,9 +42,18 @@ class Claim:
     heading: str
     statement: str
     printed: str
-    expect: str
+    kind: str = "qualitative"
+    expect: str = ""
+    printed_value: Any = None
+    tolerance: Any = 0.0
+    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     value: Any = None
     correct: str = ""
+    why: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.document}, line {self.line}"
 
 
 @functools.cache
@@ -47,6 +61,18 @@ def claims() -> Mapping[str, Claim]:
     """Every claim of claims.toml by its id."""
     entries = [Claim(**entry) for entry in tomllib.loads(_LEDGER.read_text("utf-8"))["claim"]]
     return MappingProxyType({claim.id: claim for claim in entries})
+
+
+class UnknownClaimError(ValueError):
+    """No claim has this id."""
+
+
+def check_known(claim: str) -> None:
+    """Refuses an id that is not in claims.toml, and names the nearest ones."""
+    if claim not in claims():
+        near = difflib.get_close_matches(claim, claims(), n=3, cutoff=0.4)
+        hint = f": did you mean {' or '.join(near)}?" if near else ""
+        raise UnknownClaimError(f"claim {claim!r} is not in claims.toml{hint}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +94,7 @@ class Verdict:
     evidence: str
 
     def __post_init__(self) -> None:
-        if self.claim not in claims():
-            raise ValueError(f"claim {self.claim!r} is not in claims.toml")
+        check_known(self.claim)
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r}")
 
@@ -94,8 +119,7 @@ def verdict_on(
     if seeds is not None and seeds < MIN_SEEDS:
         holds = None
         evidence = f"{seeds} seeds are too few, at least {MIN_SEEDS} are needed; {evidence}"
-    if claim not in claims():
-        raise ValueError(f"claim {claim!r} is not in claims.toml")
+    check_known(claim)
     entry = claims()[claim]
     if holds is None:
         status = "not judged"

@@ -61,7 +61,7 @@ def test_rule_takes_the_arguments_of_its_function_and_the_cotangent():
 
 def _modules():
     infos = pkgutil.walk_packages(jaxnn.__path__, "jaxnn.")
-    names = ["activations", "losses", "layers", "regularizers"]
+    names = ["activations", "graph", "layers", "logistic", "losses", "perceptron", "regularizers"]
     chosen = tuple(f"jaxnn.{name}" for name in names)
     return [importlib.import_module(i.name) for i in infos if i.name.startswith(chosen)]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxnn import activations, layers, losses, regularizers
 from jaxnn.gradcheck.check import GradientReport, as_float64, cast, check_gradients
+from jaxnn.gradcheck.classical_cases import classical_cases
 from jaxnn.rules import vjp_of
 
 MARGIN = 0.05
@@ -186,6 +187,7 @@ FAMILIES: dict[str, Callable[[], list[Case]]] = {
     "regularizers": regularizer_cases,
     "layers": layer_cases,
     "images": image_cases,
+    "classical": classical_cases,
 }
 
 

@@ -1,4 +1,4 @@
-"""A toy experiment in a folder of its own, run by the real frame."""
+"""A toy experiment and a toy ledger in a folder of their own, run by the real frame."""
 
 import importlib
 import sys
@@ -8,7 +8,9 @@ import pytest
 
 import experiments
 from experiments import __main__ as command_line
-from experiments import gradients, registry, store
+from experiments import gradients, ledger, registry, store
+from experiments.ledger import record
+from experiments.ledger.register import Answer
 
 TOY = '''
 """Does a ramp
@@ -83,6 +85,9 @@ def judge(results: xr.Dataset) -> list[Verdict]:
 '''
 
 
+TOY_ANSWER = Answer("sigmoid-at-1", "reproduced", 0.731058)
+
+
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     """The path of the toy's source; the frame knows no other experiment and writes to tmp_path."""
@@ -97,6 +102,7 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(command_line, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(command_line, "BUILD", tmp_path / "build")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions may share a second
+    monkeypatch.setattr(ledger, "make", lambda: record.of([TOY_ANSWER]))
     importlib.invalidate_caches()
     yield path
     sys.modules.pop("experiments.toy", None)

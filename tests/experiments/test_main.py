@@ -30,7 +30,8 @@ def test_run_writes_results_figures_and_pages(tmp_path, capsys):
         p.relative_to(tmp_path).as_posix() for p in (tmp_path / "reports").rglob("*.*")
     )
     names = ["README.md", "figure.png", "figure.svg", "results.json", "results.nc"]
-    assert written == ["reports/README.md", *(f"reports/toy/{name}" for name in names)]
+    ledger = ["reports/ledger/README.md", "reports/ledger/results.json"]
+    assert written == ["reports/README.md", *ledger, *(f"reports/toy/{name}" for name in names)]
     assert "2 claims: 1 reproduced, 1 erratum" in capsys.readouterr().out
     _, record = results.load(tmp_path / "reports" / "toy")
     assert record["config"]["learning_rates"] == [0.1, 1.0]

@@ -4,16 +4,13 @@
 the table of all that is differentiable in jaxnn; `python -m jaxnn.gradcheck` prints its verdicts.
 """
 
+from jaxnn.gradcheck.case import Case as Case
+from jaxnn.gradcheck.case import case as case
+from jaxnn.gradcheck.case import layer_case as layer_case
 from jaxnn.gradcheck.check import ArgumentReport as ArgumentReport
 from jaxnn.gradcheck.check import GradientReport as GradientReport
 from jaxnn.gradcheck.check import check_gradients as check_gradients
-from jaxnn.gradcheck.sequence_cases import sequence_cases
-from jaxnn.gradcheck.table import FAMILIES
-from jaxnn.gradcheck.table import Case as Case
 from jaxnn.gradcheck.table import cases as cases
 from jaxnn.gradcheck.table import check_case as check_case
 from jaxnn.gradcheck.table import dtype_errors as dtype_errors
-from jaxnn.gradcheck.table import layer_case as layer_case
 from jaxnn.gradcheck.table import table as table
-
-FAMILIES["sequences"] = sequence_cases

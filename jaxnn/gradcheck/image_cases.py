@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnn import layers
-from jaxnn.gradcheck.table import Case, case, layer_case
+from jaxnn.gradcheck.case import Case, case, layer_case
 
 
 def image_cases() -> list[Case]:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn import layers
-from jaxnn.gradcheck.table import Case, case, layer_case
+from jaxnn.gradcheck.case import Case, case, layer_case
 
 
 def sequence_cases() -> list[Case]:

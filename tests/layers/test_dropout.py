@@ -211,7 +211,8 @@ def test_sweep_over_traced_rates_gives_the_single_runs_and_rate_0_the_plain_netw
     assert np.isfinite(history.train_loss).all()
     assert (history.train_loss.sel(rate=0.0) != history.train_loss.sel(rate=0.5)).all()
     alone = train.fit(image_network, stripes, rate=0.5, seed=2).history
-    np.testing.assert_array_equal(alone.test_loss, history.test_loss.sel(rate=0.5, seed=2))
+    lane = history.test_loss.sel(rate=0.5, seed=2)  # of another program: the last bit may differ
+    np.testing.assert_allclose(alone.test_loss, lane, rtol=1e-5)
     plain = train.fit(image_network, stripes, rate=0.0, dropped=False, seed=1).history
     np.testing.assert_allclose(plain.test_loss, history.test_loss.sel(rate=0.0, seed=1), rtol=1e-5)
 

@@ -69,20 +69,21 @@ def unroll_vjp(
 def _back_through_time(projected, carry, weights, carries, cotangent, cell):
     cell_vjp = vjp_of(cell)
 
-    def step(later, now):
-        dcarry, dweights = later
+    def step(dcarry, now):
         projected, before, from_outside = now
         dcarry = jax.tree.map(jnp.add, dcarry, from_outside)
-        dprojected, dcarry, *own = cell_vjp(projected, before, *weights, dcarry)
-        return (dcarry, jax.tree.map(jnp.add, dweights, tuple(own))), dprojected
+        _, earlier, *_ = cell_vjp(projected, before, *weights, dcarry)
+        return earlier, dcarry
 
     before = jax.tree.map(  # carry_0 to carry_(T-1)
         lambda first, all_: jnp.concatenate([first[:, None], all_[:, :-1]], axis=1), carry, carries
     )
-    nothing = jax.tree.map(jnp.zeros_like, (carry, weights))
+    nothing = jax.tree.map(jnp.zeros_like, carry)
     steps = _batch_first((projected, before, cotangent))  # the swap undoes itself: time first
-    (dcarry, dweights), dprojected = lax.scan(step, nothing, steps, reverse=True)
-    return _batch_first(dprojected), dcarry, dweights
+    dcarry, dcarries = lax.scan(step, nothing, steps, reverse=True)
+    # Only dcarry had to wait for the later steps. The rest is made, and summed, for all at once.
+    dprojected, _, *dweights = cell_vjp(projected, before, *weights, _batch_first(dcarries))
+    return dprojected, dcarry, tuple(dweights)
 
 
 def _batch_first(tree):

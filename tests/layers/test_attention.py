@@ -66,8 +66,7 @@ def flax_params(params, heads):
     return parts | {"out": out}
 
 
-@pytest.mark.parametrize("heads", [1, 2, 4])
-@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("heads", "causal"), [(1, False), (2, True), (4, False)])
 def test_self_attention_and_its_gradient_are_those_of_flax(heads, causal):
     with jax.enable_x64(True):
         layer = layers.self_attention(heads, causal=causal)

@@ -32,6 +32,15 @@ def test_a_traced_value_passes():
     assert jax.jit(lambda x: (checks.nonnegative("rate", x), x)[1])(-1.0) == -1.0
 
 
+def test_a_known_array_is_looked_at_inside_a_trace_too():
+    def run(rate):
+        return jax.jit(lambda x: (checks.nonnegative("rate", rate), x)[1])(1.0)
+
+    assert run(jax.numpy.ones(())) == 1.0
+    with pytest.raises(ValueError, match="rate must be finite and at least 0, got -1"):
+        run(-jax.numpy.ones(()))
+
+
 @pytest.mark.parametrize(("value", "error"), [(0, ValueError), (1.0, TypeError), (True, TypeError)])
 def test_positive_int_refuses(value, error):
     checks.positive_int("width", 1)

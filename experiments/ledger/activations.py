@@ -61,10 +61,9 @@ def tanh_by_the_square(x):
     return (square - 1) * graph.reciprocal(square + 1), activations.tanh(x)
 
 
-@answers("tanh-matrix")
-@answers("tanh-range")
+@answers("tanh-matrix", "tanh-range")
 def tanh(x):
-    return activations.tanh(jnp.asarray(x, float))
+    return activations.tanh(x)
 
 
 @answers("tanh-derivative-positive", "tanh-saturation")

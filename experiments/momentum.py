@@ -199,6 +199,7 @@ def _draw_the_gain(ax, results) -> None:
         ax.fill_between(gain.epoch, interval.low, interval.high, color=color, alpha=0.25, lw=0)
     style.reference(ax, "as with momentum", y=0.0)
     ax.set(xlabel="epoch", ylabel="difference of losses (nats)")
+    ax.set_xlim(right=int(results.epoch[-1]))
     ax.set_title("Plain descent minus η 0.01, γ 0.9")
     style.label_lines(ax, drawn, list(gains))
 

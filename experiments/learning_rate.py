@@ -1,4 +1,4 @@
-"""Which learning rates are too small, right and too big, and how much do seeds matter?
+"""Which learning rates are too small, right and too big?
 
 Slides:   r_tutorial 2.8 (0.01, 0.002, 0.005); chapter5 5.4 (too big, too small); basics (cost of W)
 Run:      python -m experiments run learning_rate
@@ -23,7 +23,8 @@ from jaxnn import backprop, data, layers, losses, optimizers, train
 
 SLIDE_RATES = (0.01, 0.005, 0.002)
 LINE = np.array([1.0, 2.0, 3.0])  # x and y of the cost of W in basics
-CURVES = (1e-4, 1e-3, 0.01, 0.1, 1.0, 3.0, 100.0)  # the rates whose curves are drawn
+TOO_SMALL, TOO_BIG = 1e-4, 100.0  # the rates that chapter5's two claims are judged at
+CURVES = (1e-4, 0.002, 0.005, 0.01, 0.1, 1.0, 3.0, 100.0)  # the rates whose curves are drawn
 GUESSING = np.log(10)  # the loss of the uniform distribution over ten digits, in nats
 
 
@@ -42,6 +43,7 @@ class Config:
 
 QUICK = Config(learning_rates=(1e-4, 0.01, 0.1, 100.0), seeds=2, epochs=10, mnist_epochs=1)
 DATA = ("digits", "mnist")
+WHOLE_RUN = ("digits_first_bad_step", "mnist_first_bad_step")  # a short run may end before
 TOLERANCES = {
     "line_w": (1e-12, 0.0),
     "delivered": (1e-4, 1e-6),
@@ -71,11 +73,10 @@ def setup(learning_rate, epochs, hidden=(100,)):
 def run(config: Config) -> xr.Dataset:
     rates, seeds = list(config.learning_rates), range(config.seeds)
     digits = data.load("digits")
-    results = train.sweep(
+    history = train.sweep(
         setup, digits, learning_rate=rates, seed=seeds, epochs=config.epochs, progress=True
     )
-    results = _named("digits", results)
-    results = results.merge(first_step(digits, rates, seeds))
+    results = _named("digits", history, digits).merge(first_step(digits, rates, seeds))
     results["line_w"] = paths_on_the_line(config.line_rates)
     try:
         mnist = data.load("mnist")
@@ -86,12 +87,23 @@ def run(config: Config) -> xr.Dataset:
         setup, mnist, learning_rate=rates, seed=seeds, epochs=config.mnist_epochs,
         hidden=(128, 64), progress=True,
     )  # fmt: skip
-    return results.merge(_named("mnist", history).rename(epoch="mnist_epoch"))
+    return results.merge(_named("mnist", history, mnist).rename(epoch="mnist_epoch"))
 
 
-def _named(dataset: str, history: xr.Dataset) -> xr.Dataset:
-    history = history.drop_vars(["epochs", "hidden", "first_bad_step"], errors="ignore")
-    return history.rename({name: f"{dataset}_{name}" for name in history.data_vars})
+def _named(name: str, history: xr.Dataset, dataset: data.Dataset) -> xr.Dataset:
+    steps_per_epoch = setup(0.0, 1).num_batches(len(dataset.train.inputs))
+    history = until_bad(history.drop_vars(["epochs", "hidden"], errors="ignore"), steps_per_epoch)
+    return history.rename({variable: f"{name}_{variable}" for variable in history.data_vars})
+
+
+def until_bad(history: xr.Dataset, steps_per_epoch: int) -> xr.Dataset:
+    """NaN for every metric of a run from the epoch of its first bad step on.
+
+    Weights that are not finite still have an accuracy, that of a constant answer.
+    """
+    bad = history.first_bad_step
+    sound = (bad < 0) | (history.epoch - 1 < bad // steps_per_epoch)
+    return history.drop_vars("first_bad_step").where(sound).assign(first_bad_step=bad)
 
 
 def paths_on_the_line(rates) -> xr.DataArray:
@@ -149,148 +161,245 @@ def first_step(dataset, rates, seeds) -> xr.Dataset:
 
 
 def draw(results: xr.Dataset) -> Figure:
-    """The slides' line, a single step, the learning curves and the outcome, by learning rate.
-    Lines are medians, bands the range over seeds.
+    """Top: the slides' line y = Wx, a single step on digits, and the three rates of r_tutorial over
+    the product of rate and epochs. Bottom: the learning curves on digits (one legend for both), and
+    where each rate ends. Lines are medians over seeds and bands their range; a cross with a count
+    is the number of seeds that diverged to values that are not finite.
     """
-    figure, ((line_ax, step_ax), (curve_ax, end_ax)) = style.subplots(2, 2, size=(13, 9))
-    _draw_the_line(line_ax, results)
-    _draw_a_step(step_ax, results)
-    _draw_the_curves(curve_ax, results)
-    _draw_the_outcome(end_ax, results)
+    figure, axes = style.subplots(2, 3, size=(17, 9.5))
+    results = results.sortby("learning_rate")
+    _draw_the_line(axes[0, 0], results)
+    _draw_a_step(axes[0, 1], results)
+    _draw_the_rescaling(axes[0, 2], results)
+    _draw_the_loss_curves(axes[1, 0], results)
+    _draw_the_accuracy_curves(axes[1, 1], results)
+    _draw_the_outcome(axes[1, 2], results)
     return figure
 
 
 def _draw_the_line(ax, results) -> None:
     error = np.abs(results.line_w - 1.0)
-    rates = error.line_rate.values
-    drawn = [ax.plot(error.step, error.sel(line_rate=rate))[0] for rate in rates]
+    for rate in error.line_rate.values:
+        is_limit = rate == 3 / 7
+        ax.plot(
+            error.step,
+            error.sel(line_rate=rate),
+            label="3/7" if is_limit else f"{rate:g}",
+            **({"linestyle": "--", "color": "black", "zorder": 3} if is_limit else {}),
+        )
     ax.set(yscale="log", xlabel="step", ylabel="|W − 1|", xlim=(0, 10))
     ax.set_title("The slides' line y = Wx: 3/7 is the limit")
-    style.label_lines(ax, drawn, ["3/7" if rate == 3 / 7 else f"{rate:g}" for rate in rates])
+    ax.legend(title="learning rate", loc="lower left")
 
 
 def _draw_a_step(ax, results) -> None:
-    style.band(ax, results.learning_rate, results.delivered.clip(min=-1), whole_lanes=False)
+    style.band(ax, results.learning_rate, results.delivered, whole_lanes=False)
     style.reference(ax, "what the gradient promises", y=1.0)
     style.reference(ax, "below: the loss rises", y=0.0)
     ax.set(xscale="log", xlabel="learning rate h", ylabel="share of h|∇L|² delivered")
     ax.set(ylim=(-1, 1.15))
-    ax.set_title("One step on digits, by its length")
+    ax.set_title("One step on digits (goes on below)")
 
 
-def _draw_the_curves(ax, results) -> None:
-    rates = [rate for rate in CURVES if rate in results.learning_rate]
-    loss = results.digits_train_loss
-    drawn = [
-        style.band(ax, loss.epoch, loss.sel(learning_rate=rate), color=color)
-        for rate, color in zip(rates, style.shades(len(rates)), strict=True)
-    ]
+def _draw_the_rescaling(ax, results) -> None:
+    rates = [rate for rate in SLIDE_RATES if rate in results.learning_rate]
+    for rate, dashes, width in zip(rates, ("-", "--", ":"), (5, 3, 3), strict=False):
+        loss = results.digits_test_loss.sel(learning_rate=rate)
+        style.band(
+            ax, rate * loss.epoch, loss, label=f"{rate:g}", linestyle=dashes, linewidth=width
+        )
+    ax.set(xlabel="learning rate × epoch", ylabel="test loss (nats)", ylim=(0, None))
+    ax.set_title("The rates of r_tutorial fall on one curve")
+    if rates:
+        ax.legend(title="learning rate", loc="lower left")
+
+
+def _draw_the_loss_curves(ax, results) -> None:
+    _draw_curves(ax, results.digits_train_loss)
     style.reference(ax, "", y=GUESSING)
     ax.set(xscale="log", yscale="log", xlabel="epoch", ylabel="training loss (nats)")
-    ax.set_ylim(2e-3, 60)
-    ax.set_title("Digits, rate by rate (dashed: guessing)")
-    style.label_lines(ax, drawn, [f"{rate:g}" for rate in rates])
+    ax.set_ylim(1e-3, 60)
+    ax.set_title("Digits, training loss (dashed: guessing)")
+    if ax.lines:
+        ax.legend(title="learning rate", title_fontsize="small", loc="lower left",
+                  fontsize="small", labelspacing=0.2, handlelength=1.2)  # fmt: skip
+
+
+def _draw_the_accuracy_curves(ax, results) -> None:
+    _draw_curves(ax, results.digits_test_accuracy)
+    style.reference(ax, "", y=0.1)
+    ax.set(xscale="log", xlabel="epoch", ylabel="test accuracy", ylim=(-0.03, 1.03))
+    ax.set_title("Digits, test accuracy (colours: left)")
+
+
+def _draw_curves(ax, metric: xr.DataArray) -> None:
+    rates = [rate for rate in CURVES if rate in metric.learning_rate]
+    for rate, color in zip(rates, style.shades(len(rates)), strict=True):
+        style.band(ax, metric.epoch, metric.sel(learning_rate=rate), color=color, label=f"{rate:g}")
 
 
 def _draw_the_outcome(ax, results) -> None:
-    drawn, labels = [], []
-    for name, label, epoch in (("digits", "digits", "epoch"), ("mnist", "MNIST", "mnist_epoch")):
-        if f"{name}_test_accuracy" in results:
-            last = results[f"{name}_test_accuracy"].isel({epoch: -1})
-            x = results.learning_rate
-            drawn.append(style.band(ax, x, last, whole_lanes=False, marker="o"))
-            labels.append(f"{label}, {int(last[epoch])} epochs")
     ax.axvspan(min(SLIDE_RATES), max(SLIDE_RATES), color="#dddddd", zorder=0)
     ax.annotate("rates of\nr_tutorial", (max(SLIDE_RATES), 0.45), xytext=(6, 0),
                 textcoords="offset points", color="#555555")  # fmt: skip
     style.reference(ax, "guessing", y=0.1)
-    ax.set(xscale="log", xlabel="learning rate", ylabel="test accuracy", ylim=(0, 1))
+    for name, label, epoch in (("digits", "digits", "epoch"), ("mnist", "MNIST", "mnist_epoch")):
+        if f"{name}_test_accuracy" not in results:
+            continue
+        last = results[f"{name}_test_accuracy"].isel({epoch: -1})
+        label = f"{label}, {int(last[epoch])} epochs"
+        line = style.band(
+            ax, results.learning_rate, last, whole_lanes=False, marker="o", label=label
+        )
+        _mark_diverged(ax, results[f"{name}_first_bad_step"] >= 0, label, line.get_color())
+    ax.set(xscale="log", xlabel="learning rate", ylabel="test accuracy", ylim=(-0.03, 1.03))
     ax.set_title("Where it ends")
-    ax.legend(drawn, labels, loc="lower center", bbox_to_anchor=(0.45, 0.12))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.45, 0.12))
+
+
+def _mark_diverged(ax, diverged: xr.DataArray, label: str, color: str) -> None:
+    """A cross at the foot for every rate at which seeds diverged, and how many of how many."""
+    height = 0.0 if label.startswith("digits") else 0.04
+    for rate, count in zip(diverged.learning_rate.values, diverged.sum("seed").values, strict=True):
+        if count:
+            ax.plot(rate, height, "x", color=color, markersize=9, markeredgewidth=2.5)
+            ax.annotate(f"{count} of {diverged.sizes['seed']} diverged", (rate, height),
+                        xytext=(-8, 0), textcoords="offset points", color=color, fontsize="small",
+                        horizontalalignment="right", verticalalignment="center")  # fmt: skip
 
 
 def judge(results: xr.Dataset) -> list[Verdict]:
+    results = results.sortby("learning_rate")
     return [
-        *_judge_the_line(results),
+        _judge_the_line(results),
         _judge_a_step(results),
-        *_judge_the_extremes(results),
+        _judge_too_big(results),
+        _judge_too_small(results),
         *_judge_the_sweep_of_r_tutorial(results),
     ]
 
 
-def _judge_the_line(results) -> list[Verdict]:
+def _judge_the_line(results) -> Verdict:
     """The largest rate below which the error still shrinks is 2 / mean(x^2) = 3/7."""
-    steps = np.abs(results.line_w - 1.0)
-    factor = (steps.isel(step=10) / steps.isel(step=9)).values
-    expected = np.abs(1 - results.line_rate.values * float((LINE**2).mean()))
-    threshold = claims()["gd-linear-threshold"].value
-    below = results.line_rate.values < threshold - 1e-9
-    holds = np.allclose(factor, expected, rtol=1e-9) and (
-        (factor[below] < 1).all() and (factor[~below] > 1 - 1e-9).all()
-    )
-    measured = ", ".join(
-        f"{f:.4f} at {r:.4g}" for f, r in zip(factor, results.line_rate.values, strict=True)
-    )
-    return [
-        verdict_on(
-            "gd-linear-threshold",
-            holds,
-            measured=f"factor per step: {measured}",
-            evidence="ten steps of optimizers.gradient_descent on the cost of W for x = y = "
-            "(1, 2, 3), in float64; the factor must equal |1 - rate mean(x²)|, and be below 1 "
-            "exactly for the rates below 3/7",
+    claim = "gd-linear-threshold"
+    threshold, rates = claims()[claim].value, results.line_rate.values
+    below = rates < threshold - 1e-9
+    if below.all() or not below.any():
+        return verdict_on(
+            claim, None, measured="", evidence="the line was not run on both sides of the limit"
         )
-    ]
+    error = np.abs(results.line_w.transpose("line_rate", "step").values - 1.0)
+    factor = np.abs(1 - rates * float((LINE**2).mean()))
+    follows = np.allclose(error[:, 1:], factor[:, None] * error[:, :-1], rtol=1e-9, atol=1e-15)
+    ratio = error[:, -1] / error[:, 0]
+    splits = (ratio[below] < 1).all() and (ratio[~below] > 1 - 1e-9).all()
+    measured = ", ".join(f"{e[1] / e[0]:.4f} at {r:.4g}" for e, r in zip(error, rates, strict=True))
+    return verdict_on(
+        claim,
+        bool(follows and splits),
+        measured=f"factor per step: {measured}",
+        evidence="ten steps of optimizers.gradient_descent on the cost of W for x = y = (1, 2, 3), "
+        "in float64; the error must change by |1 - rate mean(x²)| in each step, and shrink exactly "
+        "for the rates below 3/7",
+    )
 
 
 def _judge_a_step(results) -> Verdict:
-    smallest = results.delivered.isel(learning_rate=0)
+    claim = "lr-update-rule"
+    if TOO_SMALL not in results.learning_rate:
+        return _not_run(claim, TOO_SMALL)
+    delivered = results.delivered.sel(learning_rate=TOO_SMALL)
     return verdict_on(
-        "lr-update-rule",
-        bool((np.abs(smallest - 1) < 0.05).all()),
-        measured=f"a step of {float(smallest.learning_rate):g} delivers "
-        f"{mean_interval(smallest):.4f} of h|∇L|²",
+        claim,
+        bool((np.abs(delivered - 1) < 0.05).all()),
+        measured=f"a step of {TOO_SMALL:g} delivers {mean_interval(delivered):.4f} of h|∇L|²",
         evidence="one step of the whole digits training set from each seed's initial params; the "
         "decrease must be within 5 % of h|∇L|² for every seed",
         seeds=results.sizes["seed"],
     )
 
 
-def _judge_the_extremes(results) -> list[Verdict]:
-    initial, loss = results.digits_initial_loss, results.digits_train_loss
-    final = loss.isel(epoch=-1)
-    grew = ~(loss.max("epoch", skipna=False) <= 1.1 * initial)  # NaN counts as grown
-    lost = grew & ~(final <= GUESSING)
-    rates = results.learning_rate.values
-    lost_at = {rate: int(lost.sel(learning_rate=rate).sum()) for rate in rates}
-    big, small, seeds = rates[-1], rates[0], lost.sizes["seed"]
-    slide = {
-        name: np.allclose(results.line_w.sel(line_rate=rate), claims()[name].value, rtol=1e-9)
-        for name, rate in (("lr-too-big", 0.5), ("lr-too-small", 1e-4))
-    }
-    fallen = mean_interval(100 * (1 - final.sel(learning_rate=small) / initial))
-    return [
-        verdict_on(
-            "lr-too-big",
-            slide["lr-too-big"] and lost_at[big] == seeds,
-            measured="seeds whose loss grew and ended no better than guessing: "
-            + ", ".join(f"{n} of {seeds} at {rate:g}" for rate, n in lost_at.items() if n),
-            evidence=f"digits: at {big:g} the training loss of every seed must exceed 1.1 times "
-            f"its initial value and end above log 10 = {GUESSING:.3f} nats or not finite; and on "
-            "the slides' line at 0.5 the W of each step must be the expected one",
-            seeds=seeds,
-        ),
-        verdict_on(
-            "lr-too-small",
-            slide["lr-too-small"] and float(fallen.high) < 10,
-            measured=f"fall of the loss at {small:g} in {results.sizes['epoch']} epochs, in %: "
-            f"{fallen:.1f}",
-            evidence="digits: the fall from the initial training loss must be under 10 %, with its "
-            "95 % interval over seeds; and on the slides' line at 0.0001 the W of each step must "
-            "be the expected one",
-            seeds=seeds,
-        ),
+def _judge_too_big(results) -> Verdict:
+    claim, line_rate = "lr-too-big", 0.5
+    if TOO_BIG not in results.learning_rate or line_rate not in results.line_rate:
+        return _not_run(claim, TOO_BIG, line_rate)
+    w = results.line_w.sel(line_rate=line_rate).values
+    growth = np.abs((w[1:] - 1) / (w[:-1] - 1))
+    on_the_line = np.allclose(w, claims()[claim].value, rtol=1e-9) and np.allclose(growth, 4 / 3)
+    fates = _fates(results)
+    learned = fates["learned"].sum("seed")
+    seeds = results.sizes["seed"]
+    big = [
+        r for r in results.learning_rate.values if r >= 1 and learned.sel(learning_rate=r) < seeds
     ]
+    at_big = "; ".join(_what_happened(results, fates, rate) for rate in big)
+    return verdict_on(
+        claim,
+        bool(on_the_line and learned.sel(learning_rate=TOO_BIG) == 0),
+        measured=f"line: the error grows at least {growth.min():.4f}-fold in each step at "
+        f"{line_rate:g}. Digits: {at_big or 'some seeds learn at every rate'}",
+        evidence="the loss grows without bound on the slides' line, where the W of each step must "
+        f"be the expected one. Digits: at {TOO_BIG:g} no seed may learn; each must be not finite, "
+        "end above its own initial loss, or end no better than guessing (log 10 = "
+        f"{GUESSING:.3f} nats). There the mean loss of an epoch need not grow on: it rises, and "
+        "then stays where nothing is learned",
+        seeds=results.sizes["seed"],
+    )
+
+
+def _fates(results) -> dict[str, xr.DataArray]:
+    """Which runs on digits ended how; each run is in exactly one of the four."""
+    final, initial = results.digits_train_loss.isel(epoch=-1), results.digits_initial_loss
+    bad = (results.digits_first_bad_step >= 0) | ~np.isfinite(final)
+    above, guessing = ~bad & (final > initial), ~bad & (final <= initial) & (final >= GUESSING)
+    return {
+        "not finite": bad,
+        "above their initial loss": above,
+        "no better than guessing": guessing,
+        "learned": ~(bad | above | guessing),
+    }
+
+
+def _what_happened(results, fates, rate: float) -> str:
+    loss = results.digits_train_loss.sel(learning_rate=rate)
+    peak = (loss.max("epoch") / results.digits_initial_loss).median("seed")
+    counts = ", ".join(
+        f"{int(count)} {name}"
+        for name, runs in fates.items()
+        if (count := runs.sel(learning_rate=rate).sum())
+    )
+    return (
+        f"at {rate:g} the loss peaks at {float(peak):.3g} times the initial one and ends at "
+        f"{float(loss.isel(epoch=-1).median('seed')):.4g} nats (medians; of "
+        f"{loss.sizes['seed']} seeds {counts})"
+    )
+
+
+def _judge_too_small(results) -> Verdict:
+    claim = "lr-too-small"
+    if TOO_SMALL not in results.learning_rate or TOO_SMALL not in results.line_rate:
+        return _not_run(claim, TOO_SMALL)
+    w = results.line_w.sel(line_rate=TOO_SMALL).values
+    final = results.digits_train_loss.sel(learning_rate=TOO_SMALL).isel(epoch=-1)
+    fallen = mean_interval(100 * (1 - final / results.digits_initial_loss))
+    return verdict_on(
+        claim,
+        np.allclose(w, claims()[claim].value, rtol=1e-9)
+        and bool(0 < fallen.low < fallen.high < 10),
+        measured=f"fall of the loss at {TOO_SMALL:g} in {results.sizes['epoch']} epochs, in %: "
+        f"{fallen:.1f}; W on the line after ten steps: {w[-1]:.4f}",
+        evidence="digits: the fall from the initial training loss must be above 0 and under 10 %, "
+        "with its 95 % interval over seeds; and on the slides' line at 0.0001 the W of each step "
+        "must be the expected one",
+        seeds=int(fallen.runs),
+    )
+
+
+def _not_run(claim: str, *rates: float) -> Verdict:
+    which = " and ".join(f"{rate:g}" for rate in rates)
+    return verdict_on(
+        claim, None, measured="", evidence=f"needs the rates {which} on digits and the line"
+    )
 
 
 def _judge_the_sweep_of_r_tutorial(results) -> list[Verdict]:
@@ -307,9 +416,9 @@ def _judge_the_sweep_of_r_tutorial(results) -> list[Verdict]:
         verdict_on(
             "r-lr-sweep-no-improvement",
             bool(gain > 0),
-            measured=f"best printed test accuracy at the other rates minus the first: {gain:+.0f} "
-            "points",
-            evidence="the slide's own three test accuracies, compared",
+            measured="arithmetic on the slide's numbers: best printed test accuracy at the other "
+            f"rates minus the first: {gain:+.0f} points",
+            evidence="the slide's own three test accuracies, compared; nothing was trained",
         ),
         _judge_the_order(results),
         _judge_the_rescaling(results),
@@ -322,14 +431,14 @@ def _judge_the_order(results) -> Verdict:
         return verdict_on(claim, None, measured="", evidence="the rates of the slide were not run")
     curves = results.digits_train_loss.sel(learning_rate=list(SLIDE_RATES))
     ordered = (curves.diff("learning_rate") > 0).mean()  # 0.01 lowest, then 0.005, then 0.002
-    falling = (curves.isel(epoch=-1) < curves.isel(epoch=0)).all()
+    falling = (curves.isel(epoch=-1) < curves.isel(epoch=0)).mean()
     return verdict_on(
         claim,
-        bool(ordered == 1) and bool(falling),
-        measured=f"in {100 * float(ordered):.1f} % of epochs and seeds the larger rate is lower",
-        evidence="digits in place of the slide's pictures: the three training curves must fall and "
-        "keep their order in every epoch of every seed",
-        seeds=results.sizes["seed"],
+        None,
+        measured=f"digits: {100 * float(falling):.1f} % of the curves fall; in "
+        f"{100 * float(ordered):.1f} % of epochs and seeds the larger rate is lower",
+        evidence="the slide's curves are of the cats and dogs pictures, which the library does not "
+        "load yet; measured is the training loss of another network on digits",
     )
 
 
@@ -350,5 +459,5 @@ def _judge_the_rescaling(results) -> Verdict:
         measured="; ".join(f"{rate:g}: {ratio:.4f}" for rate, ratio in ratios.items()),
         evidence="digits: the test loss after equal products of rate and epochs, as a multiple of "
         "that at 0.01 after 10 epochs, paired by seed; the 95 % intervals must lie within 5 % of 1",
-        seeds=results.sizes["seed"],
+        seeds=min(int(ratio.runs) for ratio in ratios.values()),
     )

@@ -19,6 +19,7 @@ from jaxnn.gradcheck.image_cases import image_cases
 from jaxnn.gradcheck.sequence_cases import sequence_cases
 
 DTYPE_TOLERANCES = {jnp.float32: 1e-5, jnp.float16: 5e-3, jnp.bfloat16: 3e-2}  # against float64
+COTANGENTS = 4
 
 FAMILIES: dict[str, Callable[[], list[Case]]] = {
     "activations": basic_cases.activation_cases,
@@ -44,13 +45,15 @@ def dtype_errors(row: Case, *dtypes: Any, seed: int = 0) -> list[tuple[float, fl
     """Relative errors ||a - b|| / ||b|| of value and gradient in each dtype against float64.
 
     The error is that of the worst leaf. (A leaf that is 0 beside others is measured against 1% of
-    the root mean square of them all.) All start from inputs that are rounded to bfloat16, which
-    every dtype can hold but for its range. Matrix products run at the highest precision.
+    the root mean square of them all.) Gradients are those of COTANGENTS random cotangents together,
+    so that no leaf is small by a chance cancellation in one. All start from inputs that are rounded
+    to bfloat16, which every dtype can hold but for its range. Matrix products run at the highest
+    precision.
     """
     random = np.random.default_rng(seed)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         shapes = jax.eval_shape(row.function, *jax.tree.map(as_float64, row.inputs))
-        dy = jax.tree.map(lambda y: random.normal(size=y.shape), shapes)
+        dy = jax.tree.map(lambda y: random.normal(size=(COTANGENTS, *y.shape)), shapes)
         point = jax.tree.map(lambda leaf: as_float64(cast(leaf, jnp.bfloat16)), (row.inputs, dy))
 
         @jax.jit
@@ -58,7 +61,7 @@ def dtype_errors(row: Case, *dtypes: Any, seed: int = 0) -> list[tuple[float, fl
             results = []
             for dtype in (jnp.float64, *dtypes):
                 x, dy = jax.tree.map(lambda leaf, dtype=dtype: cast(leaf, dtype), point)
-                both = row.function(*x), row.vjp(*x, dy)
+                both = row.function(*x), jax.vmap(lambda dy, x=x: row.vjp(*x, dy))(dy)
                 results.append([jax.tree.leaves(jax.tree.map(as_float64, tree)) for tree in both])
             return results
 

@@ -128,7 +128,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "verify",
         help="run again and compare with the committed results",
         description="Computes the results again and holds each number against the committed one, "
-        "within the experiment's tolerances; the verdicts must be the same. --quick does so for "
+        "within the experiment's tolerances, or to the bit where processor and versions are those "
+        "of the committed run; the verdicts must be the same. --quick does so for "
         "a part of the runs, and leaves the verdicts, for which it has too few seeds.",
     )
     verify.add_argument("names", **names)
@@ -351,6 +352,12 @@ def _verify_one(
         part=quick or bool(missing),
         leave_out=getattr(module, "WHOLE_RUN", ()) if quick else (),
     )
+    if (record["platform"], record["versions"]) == (results.platform_of_run(), results.versions()):
+        problems += [
+            f"{row.variable}: not the same bits, with the same processor and versions"
+            for row in rows
+            if row.agrees and row.compared and not row.identical
+        ]
     if not quick:
         if results.plain(config) != record["config"]:
             problems.append(f"settings are not the committed ones; run {experiment.name} again")

@@ -109,7 +109,10 @@ def page(families: Mapping[str, Iterable[Judged]]) -> str:
     ]  # fmt: skip
     for family, judged in families.items():
         parts += [f"## {family.capitalize()}", _table(judged)]
-    parts += ["## Made with", report.escape(f"{versions}; {where['device']} ({where['system']}).")]
+    parts += [
+        "## Made with",
+        report.escape(f"{versions}; {where['processor']} ({where['system']})."),
+    ]
     return "\n\n".join(parts) + "\n"
 
 

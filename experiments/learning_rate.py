@@ -132,9 +132,9 @@ def first_step(dataset, rates, seeds) -> xr.Dataset:
     """
     model = setup(0.0, 1).model
     gradient = backprop.by_hand(model, losses.softmax_cross_entropy)
-    init_keys = [jax.random.split(jax.random.key(seed))[0] for seed in seeds]  # as a run has it
-    params = [model.init(key, dataset.train.inputs.shape[1:])[0] for key in init_keys]
-    state = model.init(init_keys[0], dataset.train.inputs.shape[1:])[1]
+    in_shape = dataset.train.inputs.shape[1:]
+    starts = [train.initial(setup(0.0, 1), seed, in_shape) for seed in seeds]
+    params, state = [own for own, _ in starts], starts[0][1]
 
     @jax.jit
     def step(learning_rate, params, x, y):

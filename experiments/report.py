@@ -182,7 +182,9 @@ def _data(identity: Mapping[str, Any] | None) -> str:
 def _made_with(record: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{escape(name)} {number}" for name, number in record["versions"].items())
     where = record["platform"]
-    return f"{versions}; {where['device']} ({where['system']}, {escape(where['machine'])})."
+    return (
+        f"{versions}; {escape(where['processor'])} ({where['system']}, {escape(where['machine'])})."
+    )
 
 
 def _value(value: Any) -> str:

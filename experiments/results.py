@@ -24,7 +24,7 @@ import xarray as xr
 from jaxnn import data
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-_PACKAGES = ("jax", "jaxlib", "numpy", "optax", "xarray")
+_PACKAGES = ("jax", "jaxlib", "matplotlib", "numpy", "optax", "scipy", "xarray")
 
 
 class NoResultsError(LookupError):
@@ -156,9 +156,20 @@ def platform_of_run() -> dict[str, str]:
     return {
         "system": platform.system(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "backend": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
     }
+
+
+def _processor() -> str:
+    """The model, since the order of additions, and so the last bits, depend on it."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:  # not on Linux
+        return platform.processor()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
 
 
 def identities(names: Iterable[str]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _made_with(options: argparse.Namespace) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in results.versions().items())
     where = results.platform_of_run()
     return (
-        f"{options.rounds} rounds of {options.epochs} epochs; {where['device']},"
+        f"{options.rounds} rounds of {options.epochs} epochs; {report.escape(where['processor'])},"
         f" {where['system']} {report.escape(where['machine'])}; {report.escape(versions)}."
     )
 

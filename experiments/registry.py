@@ -32,7 +32,8 @@ class Experiment:
     Attributes:
       module: offers Config, QUICK, DATA, TOLERANCES, run, draw and judge; and, where needed,
         WHOLE_RUN: the variables that depend on how long a run was (a final weight norm), which
-        `verify --quick` therefore leaves out.
+        `verify --quick` therefore leaves out; and STEADY: dimension -> the largest value that is
+        compared with results of another platform.
       about: the docstring's fields by their lower-case names: slides, takes, expects.
     """
 

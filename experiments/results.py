@@ -168,8 +168,11 @@ def _processor() -> str:
         lines = pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:  # not on Linux
         return platform.processor()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()
+    fields = dict(reversed([line.split("\t", 1) for line in lines if "\t" in line]))
+    known = {key.strip(): value.strip(": \t") for key, value in fields.items()}
+    if "model name" not in known:  # not on x86
+        return platform.processor()
+    return f"{known['model name']}, family {known['cpu family']}, model {known['model']}"
 
 
 def identities(names: Iterable[str]) -> dict[str, Any]:

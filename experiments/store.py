@@ -5,7 +5,8 @@ import hashlib
 import inspect
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -49,9 +50,43 @@ def put(fingerprint: str, dataset: xr.Dataset, record: dict[str, Any]) -> None:
     results.save(FOLDER / fingerprint, dataset, record)
 
 
-def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
+def is_written(folder: pathlib.Path, modules: Iterable[ModuleType]) -> bool:
+    """Whether these modules wrote the folder here, and neither they nor the files have changed."""
+    try:
+        return _note(folder).read_text("utf-8") == _folder_state(folder, modules)
+    except FileNotFoundError:
+        return False
+
+
+def note_written(folder: pathlib.Path, modules: Iterable[ModuleType]) -> None:
+    """Remembers the state of the folder for `is_written`."""
+    note = _note(folder)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    results.write(note, _folder_state(folder, modules))
+
+
+def _note(folder: pathlib.Path) -> pathlib.Path:
+    place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return FOLDER.parent / "written" / f"{folder.name}-{place}"
+
+
+def _folder_state(folder: pathlib.Path, modules: Iterable[ModuleType]) -> str:
+    digest = hashlib.sha256()
+    sources = [*_library(), *((module.__name__, inspect.getsource(module)) for module in modules)]
+    made_by = [sources, results.versions(), results.platform_of_run()]
+    digest.update(json.dumps(made_by, sort_keys=True).encode())
+    for path in sorted(folder.glob("*")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _library() -> Iterator[tuple[str, str]]:
     for path in sorted((results.ROOT / "jaxnn").rglob("*.py")):
         yield path.relative_to(results.ROOT).as_posix(), path.read_text("utf-8")
+
+
+def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    yield from _library()
     yield "experiments.results", inspect.getsource(results)
     source = inspect.getsource(experiment.module)
     yield experiment.name, _computing_part(source)

@@ -1,6 +1,6 @@
 import pytest
 
-from experiments import registry, store
+from experiments import registry, results, store
 
 BEFORE = {"digits": {"sha256": "0"}}
 
@@ -67,3 +67,16 @@ def test_a_frame_module_that_computes_is_part_of_the_fingerprint(rewrite):
     assert "experiments.results" in sources
     assert "experiments.style" not in sources
     assert "jaxnn/rules.py" in sources
+
+
+def test_a_folder_counts_as_written_until_it_or_its_writer_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "FOLDER", tmp_path / "cache" / "results")
+    folder = tmp_path / "pages"
+    assert not store.is_written(folder, [results])
+    folder.mkdir()
+    (folder / "README.md").write_text("as written")
+    store.note_written(folder, [results])
+    assert store.is_written(folder, [results])
+    assert not store.is_written(folder, [results, store])
+    (folder / "README.md").write_text("by another hand")
+    assert not store.is_written(folder, [results])

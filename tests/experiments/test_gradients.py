@@ -103,7 +103,7 @@ def test_the_command_writes_the_report_and_the_index(toy, tmp_path, capsys, monk
 
     monkeypatch.setattr(gradients, "write", write)
     assert main(["gradients"]) == 0
-    assert "gradients: all PASS" in capsys.readouterr().out
+    assert "all PASS" in capsys.readouterr().out
     index = (tmp_path / "reports" / "README.md").read_text("utf-8")
     assert "[The gradients, each before its judges](gradients/README.md)" in index
     monkeypatch.setattr(gradients, "write", lambda folder: False)

@@ -25,7 +25,12 @@ PROBABILITIES = np.array([0.0, 1.0, 1e-40, 0.5, 1 - 1e-7])
 TARGETS = np.array([[1.0, 0.0, 0.0, 0.0], [0.25] * 4, [1e-40, 1.0, 0.0, 0.0], [0.0] * 4])
 
 ACTIVATIONS = [name for name in vars(activations) if f"{name}_vjp" in vars(activations)]
-LOSSES_OF_LABELS = ["softmax_cross_entropy", "negative_log_likelihood", "multiclass_hinge"]
+LOSSES_OF_LABELS = [
+    "softmax_cross_entropy",
+    "smoothed_softmax_cross_entropy",
+    "negative_log_likelihood",
+    "multiclass_hinge",
+]
 LOSSES_OF_NUMBERS = [
     "softmax_cross_entropy_with_soft_targets", "squared_error", "absolute_error", "huber"
 ]  # fmt: skip
@@ -97,7 +102,7 @@ def test_loss_of_two_classes_is_never_nan(name, dtype):
 def test_every_loss_is_tried():
     tried = {*LOSSES_OF_LABELS, *LOSSES_OF_NUMBERS, *LOSSES_OF_PROBABILITIES}
     rules = {name for name in vars(losses) if f"{name}_vjp" in vars(losses)}
-    assert rules - tried - set(LOSSES_OF_TWO_CLASSES) == {"reduce"}
+    assert rules - tried - set(LOSSES_OF_TWO_CLASSES) == {"reduce", "smooth_labels"}
 
 
 def test_one_class_is_certain_and_nothing_is_learned():

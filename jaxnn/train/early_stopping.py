@@ -1,9 +1,10 @@
-"""Early stopping: at which epoch a run would have ended that watches its validation loss.
+"""Early stopping: a run ends that has not improved for some epochs.
 
-A run here is a compiled program of a fixed number of epochs, and its history is kept; so the
-question is put to the history, for every patience at no cost.
+`EarlyStopping` ends a run while it trains. `early_stopping` asks the history of a finished one
+where it would have ended, for every patience at no cost.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,31 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxnn import checks
 from jaxnn.checks import Number
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """When a run ends before its last epoch, with the params of its best one.
+
+    Attributes:
+      patience: the run ends at the first evaluation that is at least so many epochs after the best.
+      monitor: what is watched, a name of the result. Held-out examples (folds=5 in the run) keep
+        the test set out of the choice.
+      min_delta: an epoch improves if it is better than the best so far by more than this.
+      maximize: whether larger is better, as of an accuracy.
+
+    Raises:
+      TypeError, ValueError: a setting is outside its range.
+    """
+
+    patience: int
+    monitor: str = "validation_loss"
+    min_delta: Number = 0.0
+    maximize: bool = False
+
+    def __post_init__(self):
+        checks.positive_int("patience", self.patience)
+        checks.nonnegative("min_delta", self.min_delta)
 
 
 class Stop(NamedTuple):

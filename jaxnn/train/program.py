@@ -1,7 +1,8 @@
 """The compiled program: many runs, each a pure function of hyperparameters, seed and data.
 
-One call advances every lane of a chunk by some epochs. How many lanes and epochs are in use is a
-run-time value, so neither one more learning rate nor one more seed compiles anything.
+One call advances every lane of a chunk by some epochs. How many lanes, epochs and batches are in
+use is a run-time value, so neither one more learning rate nor one more seed compiles anything. A
+lane whose loss is no longer finite stays where it is: its params are those before that update.
 """
 
 import functools
@@ -18,6 +19,25 @@ from jax.sharding import PartitionSpec as P
 from jaxnn.data import Dataset, Examples
 from jaxnn.train.run import Run, float_dtype
 
+EVALUATION_BYTES = 2**28  # of what a network saves for the examples that are evaluated at once
+
+
+class Bad(NamedTuple):
+    """The first update whose objective was not finite, from 0, and that objective; -1 so far."""
+
+    step: jax.Array
+    loss: jax.Array
+
+
+class Watch(NamedTuple):
+    """What early stopping remembers."""
+
+    best: jax.Array
+    best_epoch: jax.Array  # from 0; -1 before the first
+    last_epoch: jax.Array  # after which the run ended, -1 so far
+    params: Any
+    state: Any
+
 
 class Carry(NamedTuple):
     """What a run takes from one epoch into the next."""
@@ -25,7 +45,8 @@ class Carry(NamedTuple):
     params: Any
     state: Any  # of the layers
     opt_state: Any
-    first_bad_step: jax.Array  # the first update whose loss was not finite, -1 so far
+    bad: Bad
+    watch: Watch | None
 
 
 class Arrays(NamedTuple):
@@ -34,6 +55,24 @@ class Arrays(NamedTuple):
     train: Examples
     test: Examples | None
     scale: Any  # a scalar
+
+
+class LaneInputs(NamedTuple):
+    """What tells one lane from another; a leading axis of lanes, except inside the program.
+
+    Attributes:
+      traced: the floats of the set-up.
+      seed: uint32.
+      num_batches: int32, the updates per epoch.
+      label_noise: (the share of labels that are replaced, the number of classes), or None.
+      validation: int32 rows of the training set that are held out, or None.
+    """
+
+    traced: dict[str, Any]
+    seed: Any
+    num_batches: Any
+    label_noise: tuple[Any, Any] | None
+    validation: Any | None
 
 
 def arrays_of(dataset: Dataset) -> Arrays:
@@ -52,88 +91,38 @@ def compiled(
       static: the hyperparameters that are structure, as (name, value) pairs.
       exactly: the same as text, since Python takes True, 1 and 1.0 for one key.
       mesh: the devices, along the one axis "lanes".
-      how: "map" runs the lanes of a device one after another, "vmap" all at once.
+      how: "map" runs the lanes of a device one after another, "vmap" all at once; "data" spreads
+        each batch over all devices, one lane after another.
       chunk_epochs: at most how many epochs one call runs.
 
     Returns:
-      advance(carry, traced, seeds, orders, counts, first_epoch, num_epochs, arrays) -> (carry,
-      history). Leaves have a leading axis of lanes, except for counts (the lanes in use on each
-      device), the two numbers and the data. orders: int32 [lanes, chunk_epochs, batches,
-      batch_size]; history: [lanes, chunk_epochs], of which num_epochs are filled.
+      advance(carry, inputs, orders, counts, first_epoch, num_epochs, arrays) -> (carry, history).
+      Leaves have a leading axis of lanes, except for counts (the lanes in use on each device), the
+      two numbers and the data. orders: int32 [lanes, chunk_epochs, batches, batch_size]; history:
+      [lanes, chunk_epochs], NaN where a lane did not run.
     """
     del exactly
-    one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs)
+    over_lanes, shared = P("lanes"), P()
+    spread = functools.partial(_spread, NamedSharding(mesh, over_lanes)) if how == "data" else None
+    one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs, spread)
+    if how == "data":
+        everywhere = NamedSharding(mesh, shared)
+        together = functools.partial(_map_lanes, one_lane)
+        return jax.jit(together, donate_argnums=0, out_shardings=everywhere)
     on_device = {"map": _map_lanes, "vmap": _vmap_lanes}[how]
-    by_lane, shared = P("lanes"), P()
     sharded = jax.shard_map(
         functools.partial(on_device, one_lane),
         mesh=mesh,
-        in_specs=(by_lane, by_lane, by_lane, by_lane, by_lane, shared, shared, shared),
-        out_specs=by_lane,
+        in_specs=(over_lanes, over_lanes, over_lanes, over_lanes, shared, shared, shared),
+        out_specs=over_lanes,
         check_vma=False,
     )
     return jax.jit(sharded, donate_argnums=0)
 
 
-def empty_carry(run: Run, in_shape: tuple[int, ...], num_lanes: int, mesh: Mesh) -> Carry:
-    """Zeros of the shape that `advance` takes, for the first call, which draws the params."""
-    shapes = jax.eval_shape(lambda: _start(run, 0, in_shape))
-    zeros = jax.tree.map(lambda leaf: np.zeros((num_lanes, *leaf.shape), leaf.dtype), shapes)
-    return jax.device_put(zeros, NamedSharding(mesh, P("lanes")))
-
-
-def order_of_examples(seed: int, epoch: int, num_examples: int) -> np.ndarray:
-    """The order in which a run with this seed sees the examples in this epoch, drawn on the host.
-
-    NumPy's permutation takes 0.7 ms for 48,000 examples where JAX's takes about 20 ms.
-    """
-    return np.random.default_rng((seed, epoch)).permutation(num_examples).astype(np.int32)
-
-
-def _map_lanes(one_lane, carry, traced, seeds, orders, count, first_epoch, num_epochs, arrays):
-    def lane(index, done):
-        own = jax.tree.map(lambda leaf: leaf[index], (done[0], traced, seeds, orders))
-        own_result = one_lane(*own, first_epoch, num_epochs, arrays)
-        return jax.tree.map(lambda all_, own_: all_.at[index].set(own_), done, own_result)
-
-    example = jax.tree.map(lambda leaf: leaf[0], (carry, traced, seeds, orders))
-    _, history = jax.eval_shape(one_lane, *example, first_epoch, num_epochs, arrays)
-    history = jax.tree.map(lambda leaf: jnp.zeros((len(seeds), *leaf.shape), leaf.dtype), history)
-    return jax.lax.fori_loop(0, count[0], lane, (carry, history))
-
-
-def _vmap_lanes(one_lane, carry, traced, seeds, orders, count, first_epoch, num_epochs, arrays):
-    del count  # the lanes that are not in use run along
-    lanes = jax.vmap(one_lane, in_axes=(0, 0, 0, 0, None, None, None))
-    return lanes(carry, traced, seeds, orders, first_epoch, num_epochs, arrays)
-
-
-def _advance_lane(
-    setup, static, chunk_epochs, carry, traced, seed, order, first_epoch, num_epochs, arrays
-):
-    run = setup(**static, **traced)
-    _, noise_key = jax.random.split(_key(seed))
-    augment_key = jax.random.fold_in(_key(seed), 2)  # beside 0 and 1, the two of the split
-    in_shape = arrays.train.inputs.shape[1:]
-    carry = jax.lax.cond(first_epoch == 0, lambda: _start(run, seed, in_shape), lambda: carry)
-
-    def one_epoch(carry, index):
-        steps_before = (first_epoch + index) * run.num_batches(len(arrays.train.inputs))
-        carry, row = _train_epoch(
-            run, carry, order[index], steps_before, (noise_key, augment_key), arrays
-        )
-        if arrays.test is not None:
-            row |= _evaluate(run, carry, arrays)
-        return carry, row | {name: watch(carry.params) for name, watch in run.monitors.items()}
-
-    def recorded_epoch(index, done):
-        carry, history = done
-        carry, row = one_epoch(carry, index)
-        return carry, {name: history[name].at[index].set(value) for name, value in row.items()}
-
-    _, row = jax.eval_shape(one_epoch, carry, 0)
-    history = {name: jnp.zeros((chunk_epochs, *row[name].shape), row[name].dtype) for name in row}
-    return jax.lax.fori_loop(0, num_epochs, recorded_epoch, (carry, history))
+def carry_shapes(run: Run, in_shape: tuple[int, ...]) -> Carry:
+    """The shapes and dtypes of what one run carries."""
+    return jax.eval_shape(lambda: _start(run, 0, in_shape))
 
 
 def initial(run: Run, seed: Any, in_shape: tuple[int, ...]) -> tuple[Any, Any]:
@@ -143,49 +132,210 @@ def initial(run: Run, seed: Any, in_shape: tuple[int, ...]) -> tuple[Any, Any]:
     return params, state
 
 
+def outcome(carry: Carry) -> tuple[Any, Any]:
+    """The params and the state that a run answers with: its best ones, if it watched for them."""
+    return (carry.params, carry.state) if carry.watch is None else carry.watch[-2:]
+
+
+def _map_lanes(one_lane, carry, inputs, orders, count, first_epoch, num_epochs, arrays):
+    def lane(index, done):
+        own = jax.tree.map(lambda leaf: leaf[index], (done[0], inputs, orders))
+        own_result = one_lane(*own, first_epoch, num_epochs, arrays)
+        return jax.tree.map(lambda all_, own_: all_.at[index].set(own_), done, own_result)
+
+    example = jax.tree.map(lambda leaf: leaf[0], (carry, inputs, orders))
+    _, history = jax.eval_shape(one_lane, *example, first_epoch, num_epochs, arrays)
+    history = jax.tree.map(lambda leaf: jnp.zeros((len(orders), *leaf.shape), leaf.dtype), history)
+    return jax.lax.fori_loop(0, count[0], lane, (carry, history))
+
+
+def _vmap_lanes(one_lane, carry, inputs, orders, count, first_epoch, num_epochs, arrays):
+    del count  # the lanes that are not in use run along
+    lanes = jax.vmap(one_lane, in_axes=(0, 0, 0, None, None, None))
+    return lanes(carry, inputs, orders, first_epoch, num_epochs, arrays)
+
+
+def _spread(sharding: NamedSharding, examples: Any) -> Any:
+    return jax.lax.with_sharding_constraint(examples, sharding)
+
+
+def _advance_lane(
+    setup, static, chunk_epochs, spread, carry, lane, order, first_epoch, num_epochs, arrays
+):
+    run = setup(**static, **lane.traced)
+    in_shape = arrays.train.inputs.shape[1:]
+    carry = jax.lax.cond(first_epoch == 0, lambda: _start(run, lane.seed, in_shape), lambda: carry)
+    train = arrays.train._replace(labels=_with_noise(arrays.train.labels, lane))
+
+    def one_epoch(index, carry):
+        epoch = first_epoch + index
+        carry, row = _train_epoch(run, carry, lane, order[index], epoch, train, arrays, spread)
+        row |= {name: watch(carry.params) for name, watch in run.monitors.items()}
+        row |= _evaluations(run, carry, lane, epoch, arrays)
+        row = {name: jnp.asarray(value, float_dtype()) for name, value in row.items()}
+        return _watched(run, carry, row, epoch), row
+
+    def goes_on(done):
+        index, carry, _ = done
+        is_stopped = carry.bad.step >= 0
+        if carry.watch is not None:
+            is_stopped |= carry.watch.last_epoch >= 0
+        return (index < num_epochs) & ~is_stopped
+
+    def recorded_epoch(done):
+        index, carry, history = done
+        carry, row = one_epoch(index, carry)
+        history = {name: history[name].at[index].set(value) for name, value in row.items()}
+        return index + 1, carry, history
+
+    _, row = jax.eval_shape(one_epoch, 0, carry)
+    history = {name: jnp.full(chunk_epochs, jnp.nan, leaf.dtype) for name, leaf in row.items()}
+    _, carry, history = jax.lax.while_loop(goes_on, recorded_epoch, (0, carry, history))
+    return carry, history
+
+
 def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:
     params, state = initial(run, seed, in_shape)
-    return Carry(params, state, run.optimizer.init(params), jnp.asarray(-1, jnp.int32))
+    never = jnp.asarray(-1, jnp.int32)
+    watch = None
+    if run.early_stopping is not None:
+        watch = Watch(jnp.asarray(jnp.inf, float_dtype()), never, never, params, state)
+    bad = Bad(never, jnp.asarray(jnp.nan, float_dtype()))
+    return Carry(params, state, run.optimizer.init(params), bad, watch)
 
 
-def _train_epoch(run, carry, order, steps_before, keys, arrays):
+def _with_noise(labels, lane):
+    """The labels, of which a share is replaced by another class; a larger share replaces more."""
+    if lane.label_noise is None:
+        return labels
+    share, num_classes = lane.label_noise
+    chosen_key, shift_key = jax.random.split(jax.random.fold_in(_key(lane.seed), 3))
+    is_chosen = jax.random.uniform(chosen_key, labels.shape) < share
+    shift = jax.random.randint(shift_key, labels.shape, 1, num_classes)
+    return jnp.where(is_chosen, (labels + shift) % num_classes, labels)
+
+
+def _train_epoch(run, carry, lane, order, epoch, train, arrays, spread):
     """One pass over the training set; the row holds the means over its batches."""
     gradient = run.gradient_fn()
+    _, noise_key = jax.random.split(_key(lane.seed))
+    augment_key = jax.random.fold_in(_key(lane.seed), 2)  # beside 0 and 1, the two of the split
+    steps_before = epoch * lane.num_batches
 
-    def step(carry, batch):
-        number, rows = batch
-        examples = arrays.train
-        if run.batch_size is not None:
-            examples = jax.tree.map(lambda leaf: leaf[rows], examples)
-        x, y = examples.inputs.astype(float_dtype()) / arrays.scale, examples.labels
-        noise_key, augment_key = (jax.random.fold_in(key, number) for key in keys)
-        x, targets = run.training_batch(x, y, augment_key)
-        (objective, aux), grads = gradient(carry.params, carry.state, x, targets, noise_key)
-        updates, opt_state = run.optimizer.update(grads, carry.opt_state, carry.params)
-        is_first_bad = ~jnp.isfinite(objective) & (carry.first_bad_step < 0)
-        carry = Carry(
-            params=optax.apply_updates(carry.params, updates),
-            state=aux.state,
-            opt_state=opt_state,
-            first_bad_step=jnp.where(is_first_bad, number, carry.first_bad_step),
+    def step(index, carry):
+        number = steps_before + index
+        examples = train
+        if order.shape[-1]:
+            examples = jax.tree.map(lambda leaf: leaf[order[index]], examples)
+        x, y = examples if spread is None else spread(examples)
+        x = x.astype(float_dtype()) / arrays.scale
+        x, targets = run.training_batch(x, y, jax.random.fold_in(augment_key, number))
+        (objective, aux), grads = gradient(
+            carry.params, carry.state, x, targets, jax.random.fold_in(noise_key, number)
         )
+        updates, opt_state = run.optimizer.update(grads, carry.opt_state, carry.params)
+        is_bad = ~jnp.isfinite(objective)
+        new = optax.apply_updates(carry.params, updates), aux.state, opt_state
+        kept = jax.tree.map(lambda old, new: jnp.where(is_bad, old, new), carry[:3], new)
+        bad = Bad(jnp.where(is_bad, number, carry.bad.step), objective.astype(float_dtype()))
         values = {name: metric(aux.predictions, y) for name, metric in run.metrics.items()}
+        carry = carry._replace(params=kept[0], state=kept[1], opt_state=kept[2], bad=bad)
         return carry, _means("train", values | {"loss": aux.losses})
 
-    numbers = steps_before + jnp.arange(len(order), dtype=jnp.int32)
-    carry, rows = jax.lax.scan(step, carry, (numbers, order))
-    return carry, jax.tree.map(lambda leaf: leaf.mean(), rows)
+    def goes_on(done):
+        index, carry, _ = done
+        return (index < lane.num_batches) & (carry.bad.step < 0)
+
+    def summed_step(done):
+        index, carry, sums = done
+        carry, row = step(index, carry)
+        return index + 1, carry, jax.tree.map(jnp.add, sums, row)
+
+    _, row = jax.eval_shape(step, 0, carry)
+    sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), row)
+    num_done, carry, sums = jax.lax.while_loop(goes_on, summed_step, (0, carry, sums))
+    # what the last update broke shows in no loss of this epoch
+    is_broken = (carry.bad.step < 0) & ~_all_finite(carry.params)
+    bad_step = jnp.where(is_broken, steps_before + num_done - 1, carry.bad.step)
+    carry = carry._replace(bad=carry.bad._replace(step=bad_step))
+    return carry, {name: total / num_done for name, total in sums.items()}
 
 
-def _evaluate(run, carry, arrays):
-    x, y = arrays.test.inputs.astype(float_dtype()) / arrays.scale, arrays.test.labels
-    predictions, _, _ = run.model.forward(carry.params, carry.state, x, None, False)
-    values = {name: metric(predictions, y) for name, metric in run.metrics.items()}
-    return _means("test", values | {"loss": run.loss(predictions, run.targets_of(y))})
+def _all_finite(tree):
+    each = (jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
+    return functools.reduce(jnp.logical_and, each, jnp.asarray(True))
+
+
+def _evaluations(run, carry, lane, epoch, arrays):
+    """The losses and metrics of the held-out examples, or NaN in an epoch without evaluation."""
+
+    def evaluate():
+        row: dict[str, jax.Array] = {}
+        if lane.validation is not None:
+            held_out = jax.tree.map(lambda leaf: leaf[lane.validation], arrays.train)
+            row |= _evaluate(run, carry, "validation", held_out, arrays.scale)
+        if arrays.test is not None:
+            row |= _evaluate(run, carry, "test", arrays.test, arrays.scale)
+        return row
+
+    if run.evaluate_every == 1:
+        return evaluate()
+    nothing = {name: jnp.full((), jnp.nan, x.dtype) for name, x in jax.eval_shape(evaluate).items()}
+    is_due = ((epoch + 1) % run.evaluate_every == 0) | (epoch + 1 == run.epochs)
+    return jax.lax.cond(is_due, evaluate, lambda: nothing)
+
+
+def _evaluate(run, carry, split, examples, scale):
+    """Means over the examples, as many at a time as there is room for."""
+
+    def forward(inputs):
+        x = inputs.astype(float_dtype()) / scale
+        return run.network.forward(carry.params, carry.state, x, None, False)
+
+    def values_of(examples):
+        predictions, y = forward(examples.inputs)[0], examples.labels
+        values = {name: metric(predictions, y) for name, metric in run.metrics.items()}
+        return values | {"loss": run.loss(predictions, run.targets_of(y))}
+
+    num = len(examples.inputs)
+    at_once = max(1, EVALUATION_BYTES // num_bytes(jax.eval_shape(forward, examples.inputs[:1])))
+    if num <= at_once:
+        return _means(split, values_of(examples))
+    cut = num // at_once * at_once
+    parts = jax.tree.map(lambda x: x[:cut].reshape(-1, at_once, *x.shape[1:]), examples)
+    values = jax.lax.map(values_of, parts)
+    values = jax.tree.map(lambda leaf: leaf.reshape(cut, *leaf.shape[2:]), values)
+    if cut < num:
+        rest = values_of(jax.tree.map(lambda leaf: leaf[cut:], examples))
+        values = jax.tree.map(lambda *parts: jnp.concatenate(parts), values, rest)
+    return _means(split, values)
+
+
+def _watched(run, carry, row, epoch):
+    """Early stopping: NaN, also that of an epoch without evaluation, is no improvement."""
+    rule, watch = run.early_stopping, carry.watch
+    if rule is None:
+        return carry
+    value = -row[rule.monitor] if rule.maximize else row[rule.monitor]
+    improves = value < watch.best - rule.min_delta
+    best_epoch = jnp.where(improves, epoch, watch.best_epoch)
+    is_over = ~jnp.isnan(value) & (epoch - best_epoch >= rule.patience)
+    best, params, state = jax.tree.map(
+        lambda new, old: jnp.where(improves, new, old),
+        (value, carry.params, carry.state),
+        (watch.best, watch.params, watch.state),
+    )
+    last_epoch = jnp.where(is_over, epoch, watch.last_epoch)
+    return carry._replace(watch=Watch(best, best_epoch, last_epoch, params, state))
 
 
 def _means(split: str, values: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return {f"{split}_{name}": value.mean() for name, value in values.items()}
+
+
+def num_bytes(tree: Any) -> int:
+    """The memory of a tree of arrays or of their shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _key(seed: Any) -> jax.Array:

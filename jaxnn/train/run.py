@@ -12,7 +12,12 @@ import optax
 from jaxnn import backprop, checks, metrics
 from jaxnn.data import Dataset
 from jaxnn.layers import Layer
+from jaxnn.layers.precision import in_dtype
 from jaxnn.regularizers import Regularizer
+from jaxnn.train.early_stopping import EarlyStopping
+
+# what a result says of each run as a whole
+VERDICTS = ("first_bad_step", "first_bad_loss", "first_bad_leaf", "best_epoch", "last_epoch")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,12 @@ class Run:
       augment: (key, inputs, targets) -> (inputs, targets) changes each training batch, with a key
         of its own, before the model sees it: see `jaxnn.augment`. None for none.
       gradient: "hand" walks the layers' own backward passes, "autodiff" takes jax.grad.
+      precision: "bfloat16" computes the network in it; params, loss and updates stay float32.
+      evaluate_every: validation and test come after every so many epochs, and after the last; the
+        epochs between are NaN in the result.
+      folds: into how many parts the training set is dealt, class by class, anew for each seed; the
+        part number `fold`, of n // folds examples, is held out for validation. None holds out none.
+      early_stopping: when a run ends before its last epoch; None for never.
 
     Raises:
       TypeError, ValueError: a field is not of its kind or outside its range.
@@ -54,6 +65,10 @@ class Run:
     targets: Callable | None = None
     augment: Callable | None = None
     gradient: Literal["hand", "autodiff"] = "hand"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    evaluate_every: int = 1
+    folds: int | None = None
+    early_stopping: EarlyStopping | None = None
 
     def __post_init__(self):
         if not isinstance(self.model, Layer):
@@ -74,11 +89,28 @@ class Run:
                 raise TypeError(f"{name} must be a function, got {getattr(self, name)!r}")
         if self.gradient not in ("hand", "autodiff"):
             raise ValueError(f'gradient must be "hand" or "autodiff", got {self.gradient!r}')
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f'precision must be "float32" or "bfloat16", got {self.precision!r}')
+        checks.positive_int("evaluate_every", self.evaluate_every)
+        if self.folds is not None:
+            checks.positive_int("folds", self.folds)
+            if self.folds < 2:
+                raise ValueError(f"folds must be at least 2, got {self.folds}")
+        if not isinstance(self.early_stopping, EarlyStopping | None):
+            raise TypeError(
+                "early_stopping must be train.EarlyStopping(patience=...), got"
+                f" {self.early_stopping!r}"
+            )
+
+    @property
+    def network(self) -> Layer:
+        """The model as it is computed, in the run's precision."""
+        return in_dtype(self.model, jnp.bfloat16) if self.precision == "bfloat16" else self.model
 
     def gradient_fn(self) -> Callable:
         """(params, state, x, y, key) -> ((objective, Aux), grads)."""
         way = {"hand": backprop.by_hand, "autodiff": backprop.by_autodiff}[self.gradient]
-        return way(self.model, self.loss, self.regularizer)
+        return way(self.network, self.loss, self.regularizer)
 
     def targets_of(self, labels: Any) -> Any:
         """What the loss compares with."""
@@ -88,6 +120,11 @@ class Run:
         """Inputs and targets as the model and the loss meet them in training."""
         targets = self.targets_of(labels)
         return (inputs, targets) if self.augment is None else self.augment(key, inputs, targets)
+
+    def splits(self, dataset: Dataset) -> list[str]:
+        """The parts of the data of which losses and metrics are recorded."""
+        present = {"train": True, "validation": self.folds, "test": dataset.test}
+        return [name for name, is_there in present.items() if is_there]
 
     def num_batches(self, num_examples: int) -> int:
         """Updates per epoch; ValueError where the data do not fill one batch."""
@@ -146,10 +183,19 @@ class Run:
             if getattr(value, "shape", None) != ():
                 raise ValueError(f"the monitor {name} must give a scalar, got {value}")
 
+    @property
+    def _measured(self) -> tuple[str, ...]:
+        return ("loss", *self.metrics)
+
     def _check_names(self, dataset: Dataset, hyperparameters: Iterable[str]) -> None:
-        splits = ("train", "test") if dataset.test else ("train",)
-        recorded = [f"{split}_{name}" for split in splits for name in ("loss", *self.metrics)]
-        names = [*recorded, *self.monitors, "first_bad_step", "epoch", *hyperparameters]
+        recorded = [f"{split}_{name}" for split in self.splits(dataset) for name in self._measured]
+        names = [*recorded, *self.monitors, *VERDICTS, "epoch", *hyperparameters]
+        if self.early_stopping and self.early_stopping.monitor not in [*recorded, *self.monitors]:
+            raise ValueError(
+                f"early stopping watches {self.early_stopping.monitor}, but the run records"
+                f" {', '.join([*recorded, *self.monitors])}: name one of them (folds=5 holds out a"
+                " validation set)"
+            )
         twice = [name for position, name in enumerate(names) if name in names[:position]]
         if twice:
             raise ValueError(
@@ -175,7 +221,7 @@ class Run:
     def _predict(self, inputs: Any) -> tuple[Any, Any]:
         params, state, _ = self.model.init(jax.random.key(0), inputs.shape[1:])
         x = inputs.astype(float_dtype())
-        return params, self.model.forward(params, state, x, None, False)[0]
+        return params, self.network.forward(params, state, x, None, False)[0]
 
 
 def float_dtype() -> np.dtype:

@@ -1,7 +1,7 @@
 """`sweep` maps a run over hyperparameters and seeds; `fit` is a sweep of one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -9,7 +9,13 @@ import numpy as np
 
 from jaxnn.data import Dataset
 from jaxnn.train import lanes as lanes_
+from jaxnn.train import program, samples
 from jaxnn.train.axes import Grid, Lane, name_of
+from jaxnn.train.designs import Trials
+from jaxnn.train.history import History, describe
+from jaxnn.train.lanes import Progress
+from jaxnn.train.layout import How
+from jaxnn.train.progress import Bar
 from jaxnn.train.run import Run
 
 if TYPE_CHECKING:
@@ -36,6 +42,9 @@ def fit(
     /,
     *,
     progress: bool = False,
+    lanes: How = "auto",
+    num_devices: int | None = None,
+    on_chunk: Callable[[Progress], Any] | None = None,
     **hyperparameters: Any,
 ) -> Result:
     """Trains one run.
@@ -44,8 +53,10 @@ def fit(
       setup: a function of hyperparameters that answers with a `Run`.
       dataset: what it is trained and tested on.
       progress: shows a bar.
-      **hyperparameters: one value for each; `seed` (default 0) draws the initial params and the
-        order of the examples.
+      lanes: "data" spreads every batch over the devices; otherwise one of them does it all.
+      num_devices: as in `sweep`.
+      on_chunk: as in `sweep`.
+      **hyperparameters: one value for each, and the settings that every run has: see `sweep`.
 
     Raises:
       TypeError, ValueError: as `sweep`, or where a hyperparameter is a list.
@@ -54,16 +65,21 @@ def fit(
     if grid.axes:
         name, values = next(iter(grid.axes.items()))
         raise ValueError(f"fit trains one run, but {name} has the values {values}: use sweep")
-    return _train(setup, dataset, grid, progress=progress, keep_params=True)
+    options = _Options(progress, True, lanes, num_devices, on_chunk)
+    return _train(setup, dataset, grid, options)
 
 
 def sweep(
     setup: Callable[..., Run],
     dataset: Dataset,
+    design: Trials | None = None,
     /,
     *,
     progress: bool = False,
     return_params: bool = False,
+    lanes: How = "auto",
+    num_devices: int | None = None,
+    on_chunk: Callable[[Progress], Any] | None = None,
     **hyperparameters: Any,
 ) -> Any:
     """Trains every combination of hyperparameters and seeds, as few compiled programs.
@@ -75,92 +91,140 @@ def sweep(
 
     On a CPU the lanes run one after another on each JAX device, and have the bits of the single
     run. (Let JAX have a device per core: `jax.config.update("jax_num_cpu_devices", 2)` before its
-    first use.) Elsewhere they are vectorised, and equal up to rounding.
+    first use.) Elsewhere they are vectorised, and equal up to rounding. In a `jax.distributed`
+    program every process runs a part of the lanes, and all of them get the whole result.
 
     Args:
       setup: a function of hyperparameters that answers with a `Run`.
       dataset: what the runs are trained and tested on.
+      design: `train.zipped(...)` or `train.random(...)`: settings that belong together, along the
+        dimension "trial", each combined with the axes of the grid.
       progress: shows a bar.
       return_params: also gives the trained params of every run.
+      lanes: "map", one after another on each device; "vmap", all of a device at once; "data", one
+        after another with every batch spread over all devices; "auto" takes what was measured to be
+        fastest: map on a CPU, vmap elsewhere.
+      num_devices: how many devices are used; None for all.
+      on_chunk: called with what each chunk of lanes did in each chunk of epochs: its `lanes`,
+        `first_epoch` and `history`, name -> [lanes, epochs].
       **hyperparameters: a list, a range or an array is an axis; everything else, a tuple too, is
-        one value for all runs. `seed` (default 0) is one of them. The values of an axis label it
-        in the result; tuples, bools and None by their text: .sel(hidden="(50, 50)").
+        one value for all runs. The values of an axis label it in the result; tuples, bools and None
+        by their text: .sel(hidden="(50, 50)"). `Annotated[float, "1/s"]` in the signature of the
+        set-up gives a coordinate its unit. Besides those of the set-up every run has
+          seed (default 0): draws the initial params, the order of the examples and all noise,
+          fold: which of the run's `folds` is held out for validation,
+          train_size: how many of the training examples are used, drawn by the seed,
+          label_noise: the share of training labels that another class replaces.
 
     Returns:
       An `xarray.Dataset` with the dimensions (*axes, epoch), epochs counted from 1, and
         train_loss and train_<metric>: means over the batches of the epoch, each taken before its
           update, the loss without the penalty of a regularizer,
-        test_loss and test_<metric>: means over the test set after the epoch,
+        validation_..., test_loss and test_<metric>: means over the held-out fold and over the test
+          set after the epoch,
         the run's monitors, after the epoch,
-        first_bad_step: without an epoch; the first update whose objective was not finite, counted
-          from 0, or -1.
-      Runs of fewer epochs than the longest are NaN after their end. With return_params a pair: the
-      dataset, and the params with the axes in front.
+        and without an epoch
+        first_bad_step: the first update whose objective was not finite, counted from 0, or -1,
+        first_bad_loss, first_bad_leaf: that objective, and the first of the params that was not
+          finite before that update, or, where only the loss overflowed, the largest one,
+        best_epoch, last_epoch: where the run stopped early if it was told to.
+      A run that went bad ends there, with the params from before that update. Runs are NaN after
+      their end. With return_params a pair: the dataset, and the params with the axes in front.
 
     Raises:
       TypeError: a hyperparameter that the set-up does not have or lacks, or of a kind that cannot
         be one; a set-up that does not answer with a Run.
       ValueError: an axis that is empty, mixed or with duplicates; a value outside its range; data
-        that do not fit the model; return_params where the axes change the structure.
+        that do not fit the model; return_params where the axes change the structure; devices that
+        are not there; a run that needs more memory than there is.
     """
-    grid = Grid(setup, hyperparameters)
-    result = _train(setup, dataset, grid, progress=progress, keep_params=return_params)
+    grid = Grid(setup, hyperparameters, design)
+    options = _Options(progress, return_params, lanes, num_devices, on_chunk)
+    result = _train(setup, dataset, grid, options)
     return (result.history, result.params) if return_params else result.history
 
 
-def _train(setup, dataset, grid, *, progress, keep_params) -> Result:
+class _Options(NamedTuple):
+    progress: bool
+    keep_params: bool
+    how: How
+    num_devices: int | None
+    on_chunk: Callable[[Progress], Any] | None
+
+
+def _train(setup: Callable, dataset: Dataset, grid: Grid, options: _Options) -> Result:
     started = time.perf_counter()
-    groups = [
-        (_checked_run(setup, group, dataset, grid.names), group)
-        for group in _by_structure(list(grid.lanes()))
-    ]
-    if keep_params and len(groups) > 1:
+    groups = grouped(setup, dataset, grid)
+    plans = [group.layout(how=options.how, num_devices=options.num_devices) for group in groups]
+    if options.keep_params and len(groups) > 1:
         raise ValueError(
             f"return_params needs runs of one structure, but these axes make {len(groups)}"
             " (each int, string, bool or tuple is one): sweep over them one by one"
         )
-    longest = max(run.epochs for run, _ in groups)
-    table: dict[str, np.ndarray] = {"first_bad_step": np.full(grid.shape, -1)}
-    kept = []
-    with _bar(progress, sum(run.epochs * len(group) for run, group in groups)) as bar:
-        for run, group in groups:
-            for done in lanes_.train(setup, dataset, run, group):
-                for name, values in done.history.items():
-                    unfilled = np.full((*grid.shape, longest), np.nan, _with_nan(values.dtype))
-                    column = table.setdefault(name, unfilled)
-                    end = done.first_epoch + values.shape[1]
-                    for lane, row in zip(done.lanes, values, strict=True):
-                        column[lane.position][done.first_epoch : end] = row
-                if done.carry is not None:
-                    for lane, step in zip(done.lanes, done.carry.first_bad_step, strict=True):
-                        table["first_bad_step"][lane.position] = step
-                    kept += [(done.carry.params, done.carry.state)] if keep_params else []
-                bar.update(len(done.lanes) * values.shape[1])
-    history = _to_dataset(
-        table, grid, longest, setup=name_of(setup),
-        dataset=dataset.name, programs=len(groups), seconds=time.perf_counter() - started,
-    )  # fmt: skip
-    if not keep_params:
-        return Result(history, None, None)
+    history = History(grid, groups)
+    kept: list = [None] * int(np.prod(grid.shape, dtype=int))
+    with Bar(options.progress, groups) as bar:
+        for group, plan in zip(groups, plans, strict=True):
+            for done in lanes_.train(group, plan):
+                history.record(done)
+                if options.on_chunk is not None:
+                    options.on_chunk(done)
+                if done.carry is not None and options.keep_params:
+                    for index, lane in enumerate(done.lanes):
+                        own = jax.tree.map(lambda leaf: leaf[index], done.carry)  # noqa: B023
+                        kept[lane.number] = program.outcome(own)
+                bar.advance(group, done)
+    attrs = describe(grid, groups, setup) | {
+        "lanes": "; ".join(dict.fromkeys(map(str, plans))),
+        "seconds": time.perf_counter() - started,
+    }
+    answer = history.dataset(**attrs)
+    if not options.keep_params:
+        return Result(answer, None, None)
     by_axes = jax.tree.map(
-        lambda *parts: np.concatenate(parts).reshape(grid.shape + parts[0].shape[1:]), *kept
+        lambda *leaves: np.stack(leaves).reshape(grid.shape + leaves[0].shape), *kept
     )
-    return Result(history, *by_axes)
+    return Result(answer, *by_axes)
 
 
-def _with_nan(dtype: np.dtype) -> np.dtype:
-    return dtype if np.issubdtype(dtype, np.floating) else np.dtype(float)
+def grouped(setup: Callable, dataset: Dataset, grid: Grid) -> list[lanes_.Group]:
+    """The lanes of each structure, checked: one program runs a group.
+
+    The set-up is called with the numbers of every lane, so that all are looked at before training.
+
+    Raises:
+      TypeError, ValueError: as `sweep`.
+    """
+    by_structure: dict[tuple, list[Lane]] = {}
+    for lane in grid.lanes():
+        by_structure.setdefault(lane.static, []).append(lane)
+    return [
+        group
+        for lanes in by_structure.values()
+        for group in _groups_of(setup, lanes, dataset, grid.names)
+    ]
 
 
-def _by_structure(lanes: list[Lane]) -> list[list[Lane]]:
-    groups: dict[tuple, list[Lane]] = {}
-    for lane in lanes:
-        groups.setdefault(lane.static, []).append(lane)
-    return list(groups.values())
+def _groups_of(setup, lanes, dataset, names) -> Iterator[lanes_.Group]:
+    run = _checked_run(setup, lanes, dataset, names)
+    settings = {lane.settings for lane in lanes}
+    if any(s.label_noise is not None for s in settings) and len(dataset.classes) < 2:
+        raise ValueError(f"label_noise needs labels of two classes or more, not {dataset!r}")
+    drawn = {s._replace(label_noise=None): None for s in settings}
+    rows = {s: samples.rows(run, s, dataset) for s in drawn}
+    of_lane = {lane.number: rows[lane.settings._replace(label_noise=None)] for lane in lanes}
+    parts: dict[Any, list[Lane]] = {}
+    for lane in lanes:  # the batch of a full-batch run has the size of its training set
+        key = lane.settings.train_size if run.batch_size is None else None
+        parts.setdefault(key, []).append(lane)
+    for part in parts.values():
+        group = lanes_.Group(setup, run, dataset, part, of_lane)
+        for drawn_rows in rows.values():
+            group.num_batches(None if drawn_rows.train is None else len(drawn_rows.train))
+        yield group
 
 
 def _checked_run(setup: Callable, lanes: list[Lane], dataset: Dataset, names: set[str]) -> Run:
-    """Calls the set-up with the numbers of every lane, so that all are checked before training."""
     runs = {}
     for traced in {tuple(lane.traced.items()) for lane in lanes}:
         run = setup(**dict(lanes[0].static), **dict(traced))
@@ -174,27 +238,3 @@ def _checked_run(setup: Callable, lanes: list[Lane], dataset: Dataset, names: se
         )
     run.check_against(dataset, sorted(names))
     return run
-
-
-def _to_dataset(table, grid: Grid, epochs: int, **attrs: Any) -> "xr.Dataset":
-    import xarray as xr  # slow to import: only where a result is made
-
-    def label(value):
-        return str(value) if isinstance(value, tuple | bool | None) else value
-
-    coords = {name: [label(value) for value in values] for name, values in grid.axes.items()}
-    fixed = {name: label(value) for name, value in grid.fixed.items()}
-    variables = {
-        name: ((*coords, "epoch") if values.ndim > len(coords) else tuple(coords), values)
-        for name, values in sorted(table.items())
-    }
-    return xr.Dataset(
-        variables, {**coords, **fixed, "epoch": np.arange(1, epochs + 1)}, attrs=attrs
-    )
-
-
-def _bar(shown: bool, total: int) -> Any:
-    from tqdm import tqdm
-
-    hidden = None if shown else True  # None: hidden unless a terminal shows it
-    return tqdm(total=total, unit="epoch", disable=hidden, leave=False, dynamic_ncols=True)

@@ -30,7 +30,7 @@ def test_floats_are_traced_and_the_rest_is_structure():
     (lane,) = grid(momentum=0.9, width=7, activation="tanh", seed=3).lanes()
     assert lane.traced == {"learning_rate": 0.1, "momentum": 0.9}
     assert lane.static == (("activation", "tanh"), ("width", 7))
-    assert lane.seed == 3
+    assert lane.settings.seed == 3
 
 
 def test_an_int_for_a_float_hyperparameter_is_a_float():
@@ -43,7 +43,8 @@ def test_an_int_for_a_float_hyperparameter_is_a_float():
 
 def test_the_last_axis_moves_fastest():
     lanes = list(grid(learning_rate=[0.1, 1.0], seed=range(2)).lanes())
-    assert [(lane.position, lane.traced["learning_rate"], lane.seed) for lane in lanes] == [
+    rows = [(lane.position, lane.traced["learning_rate"], lane.settings.seed) for lane in lanes]
+    assert rows == [
         ((0, 0), 0.1, 0), ((0, 1), 0.1, 1), ((1, 0), 1.0, 0), ((1, 1), 1.0, 1),
     ]  # fmt: skip
 
@@ -84,5 +85,5 @@ def test_a_missing_hyperparameter_is_named():
 
 
 def test_a_setup_cannot_take_the_seed():
-    with pytest.raises(TypeError, match="the seed is the run's own"):
+    with pytest.raises(TypeError, match="that name is the run's own"):
         Grid(lambda seed: None, {})

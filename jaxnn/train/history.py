@@ -1,0 +1,122 @@
+"""What a sweep measured, lane by lane, until it becomes a labelled result."""
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxnn.train import program
+from jaxnn.train.axes import Grid, Lane, name_of
+from jaxnn.train.lanes import Group, Progress
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class History:
+    """A table of numbers for all lanes of a sweep, filled as they come."""
+
+    def __init__(self, grid: Grid, groups: list[Group]):
+        self._grid = grid
+        self._groups = groups
+        self._num_epochs = max(group.run.epochs for group in groups)
+        self._columns: dict[str, np.ndarray] = {}
+        self._leaves = {  # of the params, by the number of the lane
+            lane.number: _leaf_names(group) for group in groups for lane in group.lanes
+        }
+        self._column("first_bad_step", np.int64, -1)
+        self._column("first_bad_leaf", np.int64, -1)
+        self._column("first_bad_loss", float, np.nan)
+        if any(group.run.early_stopping for group in groups):
+            self._column("best_epoch", np.int64, 0)
+            self._column("last_epoch", np.int64, 0)
+
+    def record(self, done: Progress) -> None:
+        """Takes the numbers of some lanes in some epochs, and, after the last, how they ended."""
+        for name, values in done.history.items():
+            if name not in self._columns:
+                shape = (*self._grid.shape, self._num_epochs)
+                self._columns[name] = np.full(shape, np.nan, values.dtype)
+            end = done.first_epoch + values.shape[1]
+            for lane, row in zip(done.lanes, values, strict=True):
+                self._columns[name][lane.position][done.first_epoch : end] = row
+        if done.carry is not None:
+            for index, lane in enumerate(done.lanes):
+                self._record_end(lane, jax.tree.map(lambda leaf: leaf[index], done.carry))  # noqa: B023
+
+    def merge(self) -> None:
+        """Takes over what the other processes of a multi-host run have recorded."""
+        from jax.experimental import multihost_utils
+
+        shape = self._grid.shape
+        owner = np.arange(np.prod(shape, dtype=int)).reshape(shape) % jax.process_count()
+        for name, column in self._columns.items():
+            all_ = np.asarray(multihost_utils.process_allgather(column))  # [processes, ...]
+            picked = owner.reshape(1, *shape, *(1,) * (column.ndim - len(shape)))
+            self._columns[name] = np.take_along_axis(all_, picked, axis=0)[0]
+
+    def dataset(self, **attrs: Any) -> "xr.Dataset":
+        """The result, with the hyperparameters as coordinates."""
+        import xarray as xr  # slow to import: only where a result is made
+
+        table = dict(self._columns)
+        numbers = np.arange(np.prod(self._grid.shape, dtype=int)).reshape(self._grid.shape)
+        table["first_bad_leaf"] = np.vectorize(self._leaf, otypes=[object])(
+            numbers, table["first_bad_leaf"]
+        ).astype(str)
+        dims = tuple(self._grid.axes)
+        variables = {
+            name: ((*dims, "epoch") if values.ndim > len(dims) else dims, values)
+            for name, values in sorted(table.items())
+        }
+        epoch = "epoch", np.arange(1, self._num_epochs + 1), {"units": "epochs"}
+        return xr.Dataset(variables, {**self._grid.coords(), "epoch": epoch}, attrs=attrs)
+
+    def _column(self, name: str, dtype: Any, empty: Any) -> None:
+        self._columns[name] = np.full(self._grid.shape, empty, dtype)
+
+    def _record_end(self, lane: Lane, carry: program.Carry) -> None:
+        at = lane.position
+        step = int(carry.bad.step)
+        if step >= 0:
+            self._columns["first_bad_step"][at] = step
+            self._columns["first_bad_loss"][at] = carry.bad.loss
+            self._columns["first_bad_leaf"][at] = _worst_leaf(carry.params)
+        if carry.watch is not None:
+            epochs = self._epochs_of(lane)
+            last = int(carry.watch.last_epoch)
+            self._columns["best_epoch"][at] = int(carry.watch.best_epoch) + 1
+            self._columns["last_epoch"][at] = epochs if last < 0 else last + 1
+
+    def _epochs_of(self, lane: Lane) -> int:
+        return next(g.run.epochs for g in self._groups if lane.static == g.lanes[0].static)
+
+    def _leaf(self, number: int, leaf: int) -> str:
+        return self._leaves[number][leaf] if leaf >= 0 else ""
+
+
+def describe(grid: Grid, groups: list[Group], setup: Any) -> dict[str, Any]:
+    """What a result says of itself."""
+    return {
+        "setup": name_of(setup),
+        "dataset": groups[0].dataset.name,
+        "programs": len(groups),
+        "runs": int(np.prod(grid.shape, dtype=int)),
+    }
+
+
+def _leaf_names(group: Group) -> tuple[str, ...]:
+    in_shape = group.dataset.train.inputs.shape[1:]
+    params = program.carry_shapes(group.run, in_shape).params
+    paths = jax.tree_util.tree_leaves_with_path(params)
+    return tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths)
+
+
+def _worst_leaf(params: Any) -> int:
+    """The first leaf that is not finite; where only the loss overflowed, that of the largest size.
+
+    The params are those before the update whose objective was not finite.
+    """
+    sizes = [np.abs(leaf).max(initial=0) for leaf in jax.tree.leaves(params)]
+    finite = [bool(np.isfinite(size)) for size in sizes]
+    return finite.index(False) if not all(finite) else int(np.argmax(sizes))

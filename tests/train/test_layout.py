@@ -1,0 +1,88 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxnn import layers, losses, optimizers, train
+from jaxnn.train import layout
+
+pytestmark = pytest.mark.usefixtures("no_type_checker")
+
+
+def setup(learning_rate, width=4, epochs=20, batch_size=30, noise=0.0):
+    return train.Run(
+        model=layers.serial(
+            layers.dense(width), layers.batch_norm(), layers.dropout(noise), layers.dense(3)
+        ),
+        loss=losses.softmax_cross_entropy, optimizer=optimizers.momentum(learning_rate, 0.9),
+        epochs=epochs, batch_size=batch_size,
+    )  # fmt: skip
+
+
+def planned(blobs, num_lanes=8, shape=(3, 30), width=4, **options):
+    return layout.layout(setup(0.1, width), blobs, num_lanes, shape, **options)
+
+
+def test_a_cpu_runs_one_lane_after_another_on_every_device(blobs):
+    plan = planned(blobs)
+    assert (plan.how, len(plan.devices), plan.span) == ("map", 2, 2)
+    assert str(plan) == "map on 2 cpu device(s)"
+    assert planned(blobs, num_lanes=1).size == 1
+    assert len(planned(blobs, num_lanes=1).devices) == 1
+    assert planned(blobs, how="vmap", num_lanes=5).size == 8  # a power of two on each device
+
+
+def test_what_a_lane_needs_is_counted_from_its_shapes(blobs):
+    params = 2 * 4 + 4 + 2 * 4 + 4 * 3 + 3
+    state = 2 * 4
+    need = planned(blobs).need
+    assert need.lane == 2 * 4 * (params + state + params + 2)  # with momentum, and two of Bad
+    assert need.order == 4 * 90
+    assert need.data == blobs.train.inputs.nbytes + blobs.train.labels.nbytes + (
+        blobs.test.inputs.nbytes + blobs.test.labels.nbytes + 4
+    )
+
+
+def test_lanes_are_cut_into_chunks_that_fit(blobs, monkeypatch):
+    roomy = planned(blobs, num_lanes=100)
+    for room in (roomy.memory - 1, roomy.memory // 2):
+        monkeypatch.setattr(layout, "free_memory", lambda device, room=room: room)
+        tight = planned(blobs, num_lanes=100)
+        assert tight.memory <= room
+        assert (tight.size, tight.span) < (roomy.size, roomy.span)
+    result = train.sweep(setup, blobs, learning_rate=0.1, seed=range(7), epochs=2)
+    assert np.isfinite(result.test_loss).all()
+
+
+def test_a_run_that_does_not_fit_is_refused(blobs, monkeypatch):
+    monkeypatch.setattr(layout, "free_memory", lambda device: 10**3)
+    with pytest.raises(ValueError, match=r"one run needs about .* GB, but 0\.0 GB are free"):
+        planned(blobs)
+
+
+def test_the_free_memory_is_that_of_the_machine():
+    free = layout.free_memory(jax.devices()[0])
+    assert 10**8 < free < 10**14
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"num_devices": 3}, ValueError, r"num_devices=3, but JAX has 2 \(cpu\): .*cpu_devices"),
+        ({"num_devices": 0}, ValueError, "num_devices must be at least 1, got 0"),
+        ({"how": "magic"}, ValueError, "lanes must be \"auto\", .* got 'magic'"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(blobs, options, error, message):
+    with pytest.raises(error, match=message):
+        planned(blobs, **options)
+
+
+def test_a_batch_spread_over_devices_gives_the_same_run(blobs):
+    """Batch norm sees the whole batch, and dropout draws for the whole batch."""
+    alone = train.fit(setup, blobs, learning_rate=0.1, noise=0.3, epochs=3)
+    spread = train.fit(setup, blobs, learning_rate=0.1, noise=0.3, epochs=3, lanes="data")
+    assert spread.history.attrs["lanes"] == "data on 2 cpu device(s)"
+    for name in ("train_loss", "test_loss", "train_accuracy"):
+        np.testing.assert_allclose(spread.history[name], alone.history[name], rtol=2e-5)
+    with pytest.raises(ValueError, match="a batch of 15 cannot be spread evenly over 2 devices"):
+        train.fit(setup, blobs, learning_rate=0.1, batch_size=15, lanes="data")

@@ -16,7 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from jaxnn.train import durable
 from jaxnn.train import identity as identity_
@@ -93,7 +93,7 @@ class Checkpoint:
         own = [number_of(folder) for folder in folders if folder.parent == self._own]
         self._next_number = max(own, default=-1) + 1
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Checkpoint":
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -23,6 +23,8 @@ def seal(content: Any) -> bytes:
 
 def unseal(path: Path) -> Any:
     """The content of a sealed file; DamagedError where a single bit is not as it was written."""
+    if not path.is_file():
+        raise DamagedError(f"{path.name} is missing")
     raw = path.read_bytes()
     try:
         content = json.loads(raw)["content"]

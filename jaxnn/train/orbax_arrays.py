@@ -56,7 +56,10 @@ def _handler() -> Any:
                 )
                 await array.write(value)
 
-            await asyncio.gather(*map(write_one, values, infos))
+            writes = map(write_one, values, infos)
+            outcomes = await asyncio.gather(*writes, return_exceptions=True)  # all have ended
+            for error in filter(None, outcomes):
+                raise error
             return []
 
     process = jax.process_index()

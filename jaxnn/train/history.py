@@ -7,7 +7,9 @@ import numpy as np
 
 from jaxnn.train import program
 from jaxnn.train.axes import Grid, Lane, name_of
-from jaxnn.train.lanes import Group, Progress
+from jaxnn.train.groups import Group
+from jaxnn.train.hosts import Hosts
+from jaxnn.train.lanes import Progress
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,16 +46,17 @@ class History:
             for index, lane in enumerate(done.lanes):
                 self._record_end(lane, jax.tree.map(lambda leaf: leaf[index], done.carry))  # noqa: B023
 
-    def merge(self) -> None:
-        """Takes over what the other processes of a multi-host run have recorded."""
-        from jax.experimental import multihost_utils
+    def rows(self, lanes: list[Lane], epochs: int) -> dict[str, np.ndarray]:
+        """All that was recorded of these lanes up to there: name -> [lanes, epochs]."""
+        return {
+            name: np.stack([column[lane.position][:epochs] for lane in lanes])
+            for name, column in self._columns.items()
+            if column.ndim > len(self._grid.shape)
+        }
 
-        shape = self._grid.shape
-        owner = np.arange(np.prod(shape, dtype=int)).reshape(shape) % jax.process_count()
-        for name, column in self._columns.items():
-            all_ = np.asarray(multihost_utils.process_allgather(column))  # [processes, ...]
-            picked = owner.reshape(1, *shape, *(1,) * (column.ndim - len(shape)))
-            self._columns[name] = np.take_along_axis(all_, picked, axis=0)[0]
+    def merge(self, hosts: Hosts) -> None:
+        """Takes over what the other processes of a multi-host run have recorded."""
+        self._columns = {name: hosts.merge(column) for name, column in self._columns.items()}
 
     def dataset(self, **attrs: Any) -> "xr.Dataset":
         """The result, with the hyperparameters as coordinates."""

@@ -15,7 +15,7 @@ from jaxnn.train.run import Run, float_dtype
 
 How = Literal["auto", "map", "vmap", "data"]
 
-MAX_LANES = {"map": 16, "vmap": 64, "data": 16}  # on each device, in one call
+MAX_LANES = 64  # vectorised on each device, in one call
 MAX_ORDER_BYTES = 2**26  # of the orders of the examples, in one call
 MIN_CHUNKS = 10  # a run comes back to report its progress at least so often
 USABLE = 0.8  # of the memory that is free
@@ -34,10 +34,10 @@ class Layout(NamedTuple):
     """How the lanes of one structure are run.
 
     Attributes:
-      how: "map" one after another on each device, "vmap" all of a device at once, "data" one after
-        another with each batch spread over all devices.
+      how: "map", one after another in each of some workers; "vmap", many at once on each device;
+        "data", one after another with each batch spread over all devices.
       devices: those in use.
-      size: how many lanes one call takes.
+      at_once: how many lanes are on their way at the same time.
       span: how many epochs one call runs.
       need: the memory of one lane.
       memory: bytes in use at once on the host, or on each accelerator.
@@ -46,14 +46,15 @@ class Layout(NamedTuple):
 
     how: str
     devices: tuple[jax.Device, ...]
-    size: int
+    at_once: int
     span: int
     need: Bytes
     memory: int
     limit: int | None
 
     def __str__(self) -> str:
-        return f"{self.how} on {len(self.devices)} {self.devices[0].platform} device(s)"
+        kind = self.devices[0].platform
+        return f"{self.how}: {self.at_once} at once on {len(self.devices)} {kind} device(s)"
 
 
 def layout(
@@ -62,24 +63,27 @@ def layout(
 ) -> Layout:  # fmt: skip
     """Chooses how lanes of one structure run.
 
-    On a CPU one lane after another on each device was measured to be the fastest; elsewhere lanes
-    are vectorised. One run alone takes one device, unless it is told to spread its batches.
+    On a CPU one lane after another in a worker for each core was measured to be the fastest: the
+    workers share one device, and so one compiled program. Elsewhere lanes are vectorised. One run
+    alone takes one device, unless it is told to spread its batches.
 
     Args:
       run: the set-up's answer for one of them.
       dataset: what they are trained on.
-      num_lanes: how many there are.
+      num_lanes: how many there are, at least 1.
       order_shape: (batches, batch_size), or (1, 0) for the whole set.
       how: "map", "vmap" or "data"; "auto" chooses.
-      num_devices: how many of the devices are used; None for all.
+      num_devices: how many devices are used, or, under "map" on a CPU, cores; None for all.
 
     Raises:
       ValueError: there are not so many devices, a batch cannot be spread over them, or one lane
         alone needs more memory than there is.
     """
-    devices = _devices(how, num_devices)
     if how == "auto":
-        how = "map" if devices[0].platform == "cpu" else "vmap"
+        how = "map" if jax.local_devices()[0].platform == "cpu" else "vmap"
+    devices, workers = _devices(how, num_devices)
+    need = _need(run, dataset, order_shape)
+    limit = free_memory(devices[0])
     if how == "data":
         batch = run.batch_size or order_shape[1] or len(dataset.train.inputs)
         if batch % len(devices):
@@ -87,13 +91,15 @@ def layout(
                 f"a batch of {batch} cannot be spread evenly over {len(devices)} devices: take a"
                 " batch size that they divide"
             )
-    elif num_lanes == 1:
-        devices = devices[:1]
-    need = _need(run, dataset, order_shape)
-    limit = free_memory(devices[0])
-    each = _lanes_per_device(num_lanes, 1 if how == "data" else len(devices), how)
-    span = _epochs_at_once(run.epochs, each * len(devices) * need.order)
-    while (memory := _memory(need, how, devices, each, span)) > (limit or memory):
+        each = 1
+    elif how == "map":
+        devices = devices[:num_lanes]
+        each = -(-min(num_lanes, workers) // len(devices))
+    else:
+        devices = devices[:num_lanes]
+        each = min(MAX_LANES, 1 << (-(-num_lanes // len(devices)) - 1).bit_length())
+    span = _epochs_at_once(run.epochs, each * need.order)
+    while (memory := _memory(need, devices, each, span)) > (limit or memory):
         if span > 1:
             span = (span + 1) // 2
         elif each > 1:
@@ -103,8 +109,8 @@ def layout(
                 f"one run needs about {memory / 1e9:.1f} GB, but {(limit or 0) / 1e9:.1f} GB are"
                 " free: take a smaller batch or network, or fewer examples"
             )
-    size = each * (1 if how == "data" else len(devices))
-    return Layout(how, tuple(devices), size, span, need, memory, limit)
+    at_once = each if how == "data" else each * len(devices)
+    return Layout(how, tuple(devices), at_once, span, need, memory, limit)
 
 
 def free_memory(device: jax.Device) -> int | None:
@@ -144,20 +150,35 @@ def _number(path: str) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _devices(how: str, num_devices: int | None) -> list[jax.Device]:
-    if how not in ("auto", "map", "vmap", "data"):
+def _devices(how: str, num_devices: int | None) -> tuple[list[jax.Device], int]:
+    """The devices, and how many lanes run at a time if one does on each of them or of the cores."""
+    if how not in ("map", "vmap", "data"):
         raise ValueError(f'lanes must be "auto", "map", "vmap" or "data", got {how!r}')
     devices = jax.devices() if how == "data" else jax.local_devices()
-    if num_devices is None:
-        return devices
-    checks.positive_int("num_devices", num_devices)
-    if num_devices > len(devices):
-        raise ValueError(
-            f"num_devices={num_devices}, but JAX has {len(devices)} ({devices[0].platform}): on a"
-            f' CPU call jax.config.update("jax_num_cpu_devices", {num_devices}) before its first'
-            " use"
-        )
-    return devices[:num_devices]
+    is_by_core = how == "map" and devices[0].platform == "cpu"
+    there = max(num_cores(), len(devices)) if is_by_core else len(devices)
+    if num_devices is not None:
+        checks.positive_int("num_devices", num_devices)
+        if num_devices > there:
+            kind = "cores" if is_by_core else f"devices ({devices[0].platform})"
+            raise ValueError(
+                f"num_devices={num_devices}, but there are {there} {kind}: take at most {there}"
+                + (
+                    f', or call jax.config.update("jax_num_cpu_devices", {num_devices}) first'
+                    if devices[0].platform == "cpu"
+                    else ""
+                )
+            )
+    workers = num_devices or there
+    return (devices[:1] if is_by_core else devices[:workers]), workers
+
+
+def num_cores() -> int:
+    """The cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
 
 
 def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int]) -> Bytes:
@@ -184,23 +205,10 @@ def _num_bytes(tree: Any) -> int:
     return program.num_bytes(plain)
 
 
-def _memory(need: Bytes, how: str, devices: list[jax.Device], each: int, span: int) -> int:
+def _memory(need: Bytes, devices: list[jax.Device], each: int, span: int) -> int:
     """On the host all devices share the memory; accelerators have their own."""
-    own = need.data + each * (need.lane + span * need.order)
-    own += need.work * (each if how == "vmap" else 1)
+    own = need.data + each * (need.lane + span * need.order + need.work)
     return own * (len(devices) if devices[0].platform == "cpu" else 1)
-
-
-def _lanes_per_device(num_lanes: int, num_devices: int, how: str) -> int:
-    """How many lanes a device takes in one call.
-
-    Room that is not used costs nothing under "map": one size serves any number, and one more lane
-    needs no other program. Under "vmap" it costs time, so there the size grows in steps.
-    """
-    if num_lanes == 1:
-        return 1
-    each = -(-num_lanes // num_devices)
-    return min(MAX_LANES[how], 1 << (each - 1).bit_length()) if how == "vmap" else MAX_LANES[how]
 
 
 def _epochs_at_once(epochs: int, order_bytes: int) -> int:

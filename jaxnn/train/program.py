@@ -1,11 +1,12 @@
 """The compiled program: many runs, each a pure function of hyperparameters, seed and data.
 
-One call advances every lane of a chunk by some epochs. How many lanes, epochs and batches are in
-use is a run-time value, so neither one more learning rate nor one more seed compiles anything. A
+One call advances a lane by some epochs. How many epochs and batches there are is a run-time value,
+so neither another learning rate nor another seed nor a smaller training set compiles anything. A
 lane whose loss is no longer finite stays where it is: its params are those before that update.
 """
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ class Arrays(NamedTuple):
 
 
 class LaneInputs(NamedTuple):
-    """What tells one lane from another; a leading axis of lanes, except inside the program.
+    """What tells one lane from another.
 
     Attributes:
       traced: the floats of the set-up.
@@ -82,42 +83,74 @@ def arrays_of(dataset: Dataset) -> Arrays:
 
 @functools.lru_cache(maxsize=64)
 def compiled(
-    setup: Callable, static: tuple, exactly: str, mesh: Mesh, how: str, chunk_epochs: int
+    setup: Callable, static: tuple, exactly: str, mesh: Mesh | None, how: str, chunk_epochs: int
 ) -> Callable:
     """The program that advances lanes of one structure; compiled at its first call.
 
     Args:
       setup: the set-up function, called inside the trace with traced floats.
       static: the hyperparameters that are structure, as (name, value) pairs.
-      exactly: the same as text, since Python takes True, 1 and 1.0 for one key.
-      mesh: the devices, along the one axis "lanes".
-      how: "map" runs the lanes of a device one after another, "vmap" all at once; "data" spreads
-        each batch over all devices, one lane after another.
+      exactly: what else tells programs apart, as text: Python takes True, 1 and 1.0 for one key.
+      mesh: the devices, along the one axis "lanes"; None for the one on which the arguments lie.
+      how: "map" advances one lane; "data" one lane, with each batch spread over all devices; "vmap"
+        many lanes, those of a device at once.
       chunk_epochs: at most how many epochs one call runs.
 
     Returns:
-      advance(carry, inputs, orders, counts, first_epoch, num_epochs, arrays) -> (carry, history).
-      Leaves have a leading axis of lanes, except for counts (the lanes in use on each device), the
-      two numbers and the data. orders: int32 [lanes, chunk_epochs, batches, batch_size]; history:
-      [lanes, chunk_epochs], NaN where a lane did not run.
+      advance(carry, inputs, orders, first_epoch, num_epochs, arrays) -> (carry, history). Under
+      "vmap" the first three and the results have a leading axis of lanes. orders: int32
+      [chunk_epochs, batches, batch_size]; history: [chunk_epochs], NaN where the lane did not run.
     """
     del exactly
+    one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs)
+    if how == "map":
+        return _FirstAlone(jax.jit(functools.partial(one_lane, None), donate_argnums=0))
     over_lanes, shared = P("lanes"), P()
-    spread = functools.partial(_spread, NamedSharding(mesh, over_lanes)) if how == "data" else None
-    one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs, spread)
     if how == "data":
+        spread = functools.partial(_spread, NamedSharding(mesh, over_lanes))
         everywhere = NamedSharding(mesh, shared)
-        together = functools.partial(_map_lanes, one_lane)
-        return jax.jit(together, donate_argnums=0, out_shardings=everywhere)
-    on_device = {"map": _map_lanes, "vmap": _vmap_lanes}[how]
+        one_lane = functools.partial(one_lane, spread)
+        return jax.jit(one_lane, donate_argnums=0, out_shardings=everywhere)
     sharded = jax.shard_map(
-        functools.partial(on_device, one_lane),
+        jax.vmap(functools.partial(one_lane, None), in_axes=(0, 0, 0, None, None, None)),
         mesh=mesh,
-        in_specs=(over_lanes, over_lanes, over_lanes, over_lanes, shared, shared, shared),
+        in_specs=(over_lanes, over_lanes, over_lanes, shared, shared, shared),
         out_specs=over_lanes,
         check_vma=False,
     )
     return jax.jit(sharded, donate_argnums=0)
+
+
+class _FirstAlone:
+    """A function of which the first call ends before another begins, so that it compiles once."""
+
+    def __init__(self, function: Callable):
+        self._function = function
+        self._lock = threading.Lock()
+        self._is_compiled = False
+
+    def __call__(self, *args: Any) -> Any:
+        if self._is_compiled:
+            return self._function(*args)
+        with self._lock:
+            result = self._function(*args)
+            self._is_compiled = True
+        return result
+
+
+def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, run: Run) -> Any:
+    """The program of one lane and epoch, as a jaxpr."""
+    arrays = arrays_of(dataset)
+    one, seed, rate = (jax.ShapeDtypeStruct((), d) for d in (np.int32, np.uint32, float_dtype()))
+    lane = LaneInputs(dict.fromkeys(names, rate), seed, one, None, None)
+    batches = run.num_batches(len(dataset.train.inputs)), run.batch_size or 0
+    order = jax.ShapeDtypeStruct((1, *batches), np.int32)
+
+    def advance(carry, lane, order, arrays):
+        return _advance_lane(setup, dict(static), 1, None, carry, lane, order, 0, 1, arrays)
+
+    shapes = carry_shapes(run, dataset.train.inputs.shape[1:])
+    return jax.make_jaxpr(advance)(shapes, lane, order, arrays)
 
 
 def carry_shapes(run: Run, in_shape: tuple[int, ...]) -> Carry:
@@ -135,24 +168,6 @@ def initial(run: Run, seed: Any, in_shape: tuple[int, ...]) -> tuple[Any, Any]:
 def outcome(carry: Carry) -> tuple[Any, Any]:
     """The params and the state that a run answers with: its best ones, if it watched for them."""
     return (carry.params, carry.state) if carry.watch is None else carry.watch[-2:]
-
-
-def _map_lanes(one_lane, carry, inputs, orders, count, first_epoch, num_epochs, arrays):
-    def lane(index, done):
-        own = jax.tree.map(lambda leaf: leaf[index], (done[0], inputs, orders))
-        own_result = one_lane(*own, first_epoch, num_epochs, arrays)
-        return jax.tree.map(lambda all_, own_: all_.at[index].set(own_), done, own_result)
-
-    example = jax.tree.map(lambda leaf: leaf[0], (carry, inputs, orders))
-    _, history = jax.eval_shape(one_lane, *example, first_epoch, num_epochs, arrays)
-    history = jax.tree.map(lambda leaf: jnp.zeros((len(orders), *leaf.shape), leaf.dtype), history)
-    return jax.lax.fori_loop(0, count[0], lane, (carry, history))
-
-
-def _vmap_lanes(one_lane, carry, inputs, orders, count, first_epoch, num_epochs, arrays):
-    del count  # the lanes that are not in use run along
-    lanes = jax.vmap(one_lane, in_axes=(0, 0, 0, None, None, None))
-    return lanes(carry, inputs, orders, first_epoch, num_epochs, arrays)
 
 
 def _spread(sharding: NamedSharding, examples: Any) -> Any:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxnn.train.lanes import Group, Progress
+from jaxnn.train.groups import Group
+from jaxnn.train.lanes import Progress
 
 
 class Bar:

@@ -22,13 +22,15 @@ def planned(blobs, num_lanes=8, shape=(3, 30), width=4, **options):
     return layout.layout(setup(0.1, width), blobs, num_lanes, shape, **options)
 
 
-def test_a_cpu_runs_one_lane_after_another_on_every_device(blobs):
+def test_a_cpu_runs_one_lane_after_another_in_a_worker_for_each_core(blobs, monkeypatch):
+    monkeypatch.setattr(layout, "num_cores", lambda: 4)
     plan = planned(blobs)
-    assert (plan.how, len(plan.devices), plan.span) == ("map", 2, 2)
-    assert str(plan) == "map on 2 cpu device(s)"
-    assert planned(blobs, num_lanes=1).size == 1
-    assert len(planned(blobs, num_lanes=1).devices) == 1
-    assert planned(blobs, how="vmap", num_lanes=5).size == 8  # a power of two on each device
+    assert (plan.how, plan.at_once, len(plan.devices), plan.span) == ("map", 4, 1, 2)
+    assert str(plan) == "map: 4 at once on 1 cpu device(s)"
+    assert planned(blobs, num_devices=3).at_once == 3
+    assert planned(blobs, num_lanes=1).at_once == 1
+    assert planned(blobs, how="vmap", num_lanes=5).at_once == 8  # a power of two on each device
+    assert planned(blobs, how="data").at_once == 1
 
 
 def test_what_a_lane_needs_is_counted_from_its_shapes(blobs):
@@ -44,11 +46,11 @@ def test_what_a_lane_needs_is_counted_from_its_shapes(blobs):
 
 def test_lanes_are_cut_into_chunks_that_fit(blobs, monkeypatch):
     roomy = planned(blobs, num_lanes=100)
-    for room in (roomy.memory - 1, roomy.memory // 2):
+    for room in (roomy.memory - 1, roomy.memory // 2 + 2000):
         monkeypatch.setattr(layout, "free_memory", lambda device, room=room: room)
         tight = planned(blobs, num_lanes=100)
         assert tight.memory <= room
-        assert (tight.size, tight.span) < (roomy.size, roomy.span)
+        assert (tight.at_once, tight.span) < (roomy.at_once, roomy.span)
     result = train.sweep(setup, blobs, learning_rate=0.1, seed=range(7), epochs=2)
     assert np.isfinite(result.test_loss).all()
 
@@ -67,7 +69,12 @@ def test_the_free_memory_is_that_of_the_machine():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"num_devices": 3}, ValueError, r"num_devices=3, but JAX has 2 \(cpu\): .*cpu_devices"),
+        (
+            {"num_devices": 3, "how": "data"},
+            ValueError,
+            r"num_devices=3, but there are 2 devices \(cpu\): .*cpu_devices",
+        ),
+        ({"num_devices": 10**6}, ValueError, r"num_devices=1000000, but there are \d+ cores"),
         ({"num_devices": 0}, ValueError, "num_devices must be at least 1, got 0"),
         ({"how": "magic"}, ValueError, "lanes must be \"auto\", .* got 'magic'"),
     ],
@@ -81,7 +88,7 @@ def test_a_batch_spread_over_devices_gives_the_same_run(blobs):
     """Batch norm sees the whole batch, and dropout draws for the whole batch."""
     alone = train.fit(setup, blobs, learning_rate=0.1, noise=0.3, epochs=3)
     spread = train.fit(setup, blobs, learning_rate=0.1, noise=0.3, epochs=3, lanes="data")
-    assert spread.history.attrs["lanes"] == "data on 2 cpu device(s)"
+    assert spread.history.attrs["lanes"] == "data: 1 at once on 2 cpu device(s)"
     for name in ("train_loss", "test_loss", "train_accuracy"):
         np.testing.assert_allclose(spread.history[name], alone.history[name], rtol=2e-5)
     with pytest.raises(ValueError, match="a batch of 15 cannot be spread evenly over 2 devices"):

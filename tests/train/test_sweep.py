@@ -120,11 +120,13 @@ def test_each_lane_has_the_bits_of_the_single_run(blobs):
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[1, 1, 2], b), params, alone.params)
 
 
-def test_more_lanes_than_one_call_holds_are_run_in_chunks(blobs, monkeypatch):
-    hyperparameters = {"learning_rate": [0.1, 0.5, 1.0], "seed": range(5)}
+def test_more_vectorised_lanes_than_one_call_holds_are_run_in_chunks(blobs, monkeypatch):
+    hyperparameters = {"learning_rate": [0.1, 0.5, 1.0], "seed": range(5), "lanes": "vmap"}
     at_once = train.sweep(mlp, blobs, **hyperparameters)
-    monkeypatch.setattr(layout, "MAX_LANES", {"map": 2})
-    assert_same(at_once, train.sweep(mlp, blobs, **hyperparameters), rtol=0, atol=0)
+    monkeypatch.setattr(layout, "MAX_LANES", 2)
+    in_chunks = train.sweep(mlp, blobs, **hyperparameters)
+    assert in_chunks.attrs["lanes"] == "vmap: 4 at once on 2 cpu device(s)"
+    assert_same(at_once, in_chunks, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("span", [1, 3, 4])
@@ -139,16 +141,17 @@ def test_vectorised_lanes_agree_with_lanes_one_after_another(blobs):
     hyperparameters = {"learning_rate": [0.1, 0.5], "seed": range(2)}
     one_by_one = train.sweep(mlp, blobs, **hyperparameters)
     vectorised = train.sweep(mlp, blobs, **hyperparameters, lanes="vmap")
-    assert vectorised.attrs["lanes"] == "vmap on 2 cpu device(s)"
+    assert vectorised.attrs["lanes"] == "vmap: 4 at once on 2 cpu device(s)"
     assert_same(one_by_one, vectorised, rtol=1e-4, atol=1e-5)
 
 
-def test_one_device_gives_the_bits_of_two(blobs):
+def test_one_worker_gives_the_bits_of_two(blobs):
     one, two = (
         train.sweep(mlp, blobs, learning_rate=[0.1, 0.5, 1.0], seed=0, num_devices=number)
         for number in (1, 2)
     )
-    assert two.attrs["lanes"] == "map on 2 cpu device(s)"
+    assert one.attrs["lanes"] == "map: 1 at once on 1 cpu device(s)"
+    assert two.attrs["lanes"] == "map: 2 at once on 1 cpu device(s)"
     assert_same(one, two, rtol=0, atol=0)
 
 

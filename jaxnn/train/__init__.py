@@ -13,6 +13,8 @@ from jaxnn.train.errors import CheckpointError as CheckpointError
 from jaxnn.train.execute import Result as Result
 from jaxnn.train.interrupt import Interrupted as Interrupted
 from jaxnn.train.lanes import Progress as Progress
+from jaxnn.train.plan import Plan as Plan
+from jaxnn.train.plan import plan as plan
 from jaxnn.train.program import initial as initial
 from jaxnn.train.run import Run as Run
 from jaxnn.train.sweep import fit as fit

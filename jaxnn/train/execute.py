@@ -238,8 +238,7 @@ def _digest(dataset: Dataset) -> str:
 def _program_digest(group: Group) -> str:
     """Of everything that a run computes, its constants and the code behind the set-up included."""
     lane = group.lanes[0]
-    text = str(
-        program.traced(group.setup, lane.static, list(lane.traced), group.dataset, group.run)
-    )
+    trace = program.traced(group.setup, lane.static, list(lane.traced), group.dataset, group.run)
+    text = str(trace.jaxpr)
     without_addresses = re.sub(r"0x[0-9a-f]+", "", text)
     return hashlib.sha256(without_addresses.encode()).hexdigest()

@@ -105,6 +105,7 @@ def compiled(
     one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs)
     if how == "map":
         return _FirstAlone(jax.jit(functools.partial(one_lane, None), donate_argnums=0))
+    assert mesh is not None
     over_lanes, shared = P("lanes"), P()
     if how == "data":
         spread = functools.partial(_spread, NamedSharding(mesh, over_lanes))
@@ -139,7 +140,10 @@ class _FirstAlone:
 
 
 def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, run: Run) -> Any:
-    """The program of one lane and epoch, as a jaxpr."""
+    """The program of one lane and epoch, traced but not compiled: it has a `jaxpr` and a `lower`.
+
+    It is without folds and noise of labels.
+    """
     arrays = arrays_of(dataset)
     one, seed, rate = (jax.ShapeDtypeStruct((), d) for d in (np.int32, np.uint32, float_dtype()))
     lane = LaneInputs(dict.fromkeys(names, rate), seed, one, None, None)
@@ -150,7 +154,7 @@ def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, r
         return _advance_lane(setup, dict(static), 1, None, carry, lane, order, 0, 1, arrays)
 
     shapes = carry_shapes(run, dataset.train.inputs.shape[1:])
-    return jax.make_jaxpr(advance)(shapes, lane, order, arrays)
+    return jax.jit(advance).trace(shapes, lane, order, arrays)
 
 
 def carry_shapes(run: Run, in_shape: tuple[int, ...]) -> Carry:

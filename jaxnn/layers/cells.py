@@ -3,8 +3,9 @@
 The input's share of the net input, x W + b, arrives ready made as `projected`; the cell adds h U,
 the share of what it said a step before.
 
-The rule of each cell falls into two parts. Its slopes are known from the forward pass alone; with
-them at hand, back-propagation through time is left with a few products at each step (`Parts`).
+The rule of each cell falls into three parts (`Parts`): its slopes are known from the forward pass
+alone; with them at hand, a step back through time is left with a few products; and what the steps
+have found is collected at the end.
 """
 
 from collections.abc import Callable
@@ -28,24 +29,33 @@ class Parts(NamedTuple):
       step: (gates, carry, *weights) -> (next carry, net): gates is `projected` as a list, one array
         for each gate, and net whatever `slopes` reads of the step.
       slopes: (net, carry) -> slopes, elementwise, so also of all steps at once.
-      rule: (slopes, carry, *weights, cotangent) -> what the cell's `_vjp` gives.
+      back: (slopes, *weights, cotangent) -> (found, dcarry), all that has to be done step by step.
+      collect: (slopes, carry, found) -> (dprojected, *dweights), of one step or all at once.
     """
 
     num_gates: int
     step: Callable
     slopes: Callable
-    rule: Callable
+    back: Callable
+    collect: Callable
 
 
 def parts_of(cell: Callable) -> Parts:
     """Those of this file's cells; any other cell with a `_vjp` beside it is one piece."""
     if cell in _PARTS:
         return _PARTS[cell]
+    cell_vjp = vjp_of(cell)
+
+    def back(inputs, *weights_and_cotangent):
+        dprojected, dcarry, *dweights = cell_vjp(*inputs, *weights_and_cotangent)
+        return (dprojected, dweights), dcarry
+
     return Parts(
         num_gates=1,
         step=lambda gates, carry, *weights: (cell(*gates, carry, *weights), *gates),
-        slopes=lambda projected, carry: projected,
-        rule=vjp_of(cell),
+        slopes=lambda projected, carry: (projected, carry),
+        back=back,
+        collect=lambda _, carry, found: (found[0], *(each.sum(axis=0) for each in found[1])),
     )
 
 
@@ -67,7 +77,8 @@ def elman_cell_vjp(
 ) -> tuple[Units, Units, Float[Array, "units units"]]:
     """da = tanh'(a) dh', the gradient of x W + b; dh = da U^T, dU = h^T da."""
     _, a = _elman_step([projected], h, recurrent_kernel)
-    return _elman_rule(_elman_slopes(a, h), h, recurrent_kernel, cotangent)
+    da, dh = _elman_back(_elman_slopes(a, h), recurrent_kernel, cotangent)
+    return da, dh, _weights_gradient(h, da)
 
 
 def _elman_step(gates, h, recurrent_kernel):
@@ -80,9 +91,14 @@ def _elman_slopes(a, h):
     return tanh_vjp(a, jnp.ones_like(a))
 
 
-def _elman_rule(slope, h, recurrent_kernel, cotangent):
+def _elman_back(slope, recurrent_kernel, cotangent):
     da = slope * cotangent
-    return da, *_back_through_product(h, recurrent_kernel, da)
+    return da, da @ recurrent_kernel.T
+
+
+def _elman_collect(slope, h, da):
+    del slope
+    return da, _weights_gradient(h, da)
 
 
 def gru_cell(
@@ -126,7 +142,10 @@ def gru_cell_vjp(
     """
     gates = jnp.split(projected, 3, axis=-1)
     _, net = _gru_step(gates, h, recurrent_kernel, recurrent_bias)
-    return _gru_rule(_gru_slopes(net, h), h, recurrent_kernel, recurrent_bias, cotangent)
+    slopes = _gru_slopes(net, h)
+    dp, dh = _gru_back(slopes, recurrent_kernel, recurrent_bias, cotangent)
+    _, dkernel, dbias = _gru_collect(slopes, h, dp)
+    return dp, dh, dkernel, dbias
 
 
 def _gru_step(gates, h, recurrent_kernel, recurrent_bias):
@@ -147,14 +166,23 @@ def _gru_slopes(net, h):
     return sigmoid_vjp(a_r, recalled * s_n), sigmoid_vjp(a_z, h - n), s_n, r, z
 
 
-def _gru_rule(slopes, h, recurrent_kernel, recurrent_bias, cotangent):
+def _gru_back(slopes, recurrent_kernel, recurrent_bias, cotangent):
     del recurrent_bias
     s_r, s_z, s_n, r, z = slopes
-    dp_r, dp_z, dp_n = s_r * cotangent, s_z * cotangent, s_n * cotangent
-    dq_n = r * dp_n
-    dh, dkernel = _back_through_product(h, recurrent_kernel, _joined([dp_r, dp_z, dq_n]))
-    dbias = dq_n.reshape(-1, dq_n.shape[-1]).sum(axis=0)
-    return _joined([dp_r, dp_z, dp_n]), z * cotangent + dh, dkernel, dbias
+    dp = _joined([s_r * cotangent, s_z * cotangent, s_n * cotangent])
+    return dp, z * cotangent + _behind_reset(dp, r) @ recurrent_kernel.T
+
+
+def _gru_collect(slopes, h, dp):
+    dq = _behind_reset(dp, slopes[3])
+    dq_n = jnp.split(dq, 3, axis=-1)[2]
+    return dp, _weights_gradient(h, dq), dq_n.reshape(-1, dq_n.shape[-1]).sum(axis=0)
+
+
+def _behind_reset(dp, r):
+    """Dq of dp: the candidate's share has passed through r."""
+    dp_r, dp_z, dp_n = jnp.split(dp, 3, axis=-1)
+    return _joined([dp_r, dp_z, r * dp_n])
 
 
 def lstm_cell(
@@ -188,7 +216,8 @@ def lstm_cell_vjp(
     likewise the others. dh = da U^T and dU = h^T da.
     """
     _, net = _lstm_step(jnp.split(projected, 4, axis=-1), carry, recurrent_kernel)
-    return _lstm_rule(_lstm_slopes(net, carry), carry, recurrent_kernel, cotangent)
+    da, dcarry = _lstm_back(_lstm_slopes(net, carry), recurrent_kernel, cotangent)
+    return da, dcarry, _weights_gradient(carry[1], da)
 
 
 def _lstm_step(gates, carry, recurrent_kernel):
@@ -209,19 +238,22 @@ def _lstm_slopes(net, carry):
     return s_i, s_f, s_g, sigmoid_vjp(a_o, tanh(new_c)), f, tanh_vjp(new_c, o)
 
 
-def _lstm_rule(slopes, carry, recurrent_kernel, cotangent):
+def _lstm_back(slopes, recurrent_kernel, cotangent):
     s_i, s_f, s_g, s_o, f, shown = slopes
     dc, dh = cotangent
     dc = dc + shown * dh
     da = _joined([s_i * dc, s_f * dc, s_g * dc, s_o * dh])
-    dh, dkernel = _back_through_product(carry[1], recurrent_kernel, da)
-    return da, (f * dc, dh), dkernel
+    return da, (f * dc, da @ recurrent_kernel.T)
 
 
-def _back_through_product(h: Array, kernel: Array, dq: Array) -> tuple[Array, Array]:
-    """Q = h U, so dh = dq U^T and dU = h^T dq, summed over the examples."""
-    rows = h.reshape(-1, h.shape[-1]).T @ dq.reshape(-1, dq.shape[-1])
-    return dq @ kernel.T, rows
+def _lstm_collect(slopes, carry, da):
+    del slopes
+    return da, _weights_gradient(carry[1], da)
+
+
+def _weights_gradient(h: Array, dq: Array) -> Array:
+    """Q = h U, so dU = h^T dq, summed over examples and steps."""
+    return h.reshape(-1, h.shape[-1]).T @ dq.reshape(-1, dq.shape[-1])
 
 
 def _joined(gates) -> Array:
@@ -229,7 +261,7 @@ def _joined(gates) -> Array:
 
 
 _PARTS = {
-    elman_cell: Parts(1, _elman_step, _elman_slopes, _elman_rule),
-    gru_cell: Parts(3, _gru_step, _gru_slopes, _gru_rule),
-    lstm_cell: Parts(4, _lstm_step, _lstm_slopes, _lstm_rule),
+    elman_cell: Parts(1, _elman_step, _elman_slopes, _elman_back, _elman_collect),
+    gru_cell: Parts(3, _gru_step, _gru_slopes, _gru_back, _gru_collect),
+    lstm_cell: Parts(4, _lstm_step, _lstm_slopes, _lstm_back, _lstm_collect),
 }

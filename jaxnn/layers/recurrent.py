@@ -69,9 +69,9 @@ def unroll_vjp(
     The gradient of carry_0 is D_0. The weights are shared by all steps: dweights = sum_t
     dweights_t  [Rumelhart et al. 1986; Werbos 1990].
 
-    Only D has to wait for the later steps. The slopes in the cell's rule are known when the forward
-    pass is; and with all D_t at hand, dprojected is elementwise, and the sum over t one product:
-    with the rows of all steps and examples in one matrix each, dU = sum_t h_(t-1)^T dq_t = H^T dQ.
+    Only D has to wait for the later steps, and with it dprojected. The slopes in the cell's rule
+    are known when the forward pass is. And the sum over t is one product: with the rows of all
+    steps and examples in one matrix each, dU = sum_t h_(t-1)^T dq_t = H^T dQ.
     """
     carries, nets = _forward_in_time(projected.swapaxes(0, 1), carry, weights, cell)
     dcarries = _batch_first(cotangent)
@@ -87,14 +87,14 @@ def _back_through_time(carry, weights, carries, nets, cotangent, cell):
     slopes = parts.slopes(nets, before)  # of all steps
 
     def step(dcarry, now):
-        slopes, before, from_outside = now
+        slopes, from_outside = now
         dcarry = jax.tree.map(jnp.add, dcarry, from_outside)
-        _, earlier, *_ = parts.rule(slopes, before, *weights, dcarry)  # XLA drops the rest
-        return earlier, dcarry
+        found, earlier = parts.back(slopes, *weights, dcarry)
+        return earlier, found
 
     nothing = jax.tree.map(jnp.zeros_like, carry)
-    dcarry, dcarries = lax.scan(step, nothing, (slopes, before, cotangent), reverse=True)
-    dprojected, _, *dweights = parts.rule(slopes, before, *weights, dcarries)
+    dcarry, found = lax.scan(step, nothing, (slopes, cotangent), reverse=True)
+    dprojected, *dweights = parts.collect(slopes, before, found)
     return dprojected, dcarry, tuple(dweights)
 
 

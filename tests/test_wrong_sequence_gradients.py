@@ -109,6 +109,19 @@ def last_steps_weights_only(rule, projected, carry, weights, dy):
     return dprojected, dcarry, (before.T @ dprojected[:, -1],)
 
 
+def outputs_for_the_carries_before(rule, projected, carry, weights, dy):
+    """DU = sum_t h_t^T dq_t, one step late."""
+    dprojected, dcarry, _ = rule(projected, carry, weights, dy)
+    after = layers.unroll(projected, carry, weights, cell=rule.keywords["cell"])
+    return dprojected, dcarry, (jnp.einsum("bti,btj->ij", after, dprojected),)
+
+
+def slopes_of_the_step_before(rule, projected, carry, weights, dy):
+    dprojected, *rest = rule(projected, carry, weights, dy)
+    slope = 1 - layers.unroll(projected, carry, weights, cell=rule.keywords["cell"]) ** 2
+    return dprojected / slope * jnp.roll(slope, 1, axis=1), *rest
+
+
 def forward_in_time(rule, projected, carry, weights, dy):
     """The gradients of the steps in the order in which they were computed: the last first."""
     dprojected, *rest = rule(projected, carry, weights, dy)
@@ -249,6 +262,8 @@ WRONG = {
     "truncated after two steps": ("unroll (elman)", truncated(2)),
     "truncated after four steps": ("unroll (lstm)", truncated(4)),
     "weights of the last step only": ("unroll (elman)", last_steps_weights_only),
+    "outputs for the carries before": ("unroll (elman)", outputs_for_the_carries_before),
+    "slopes of the step before": ("unroll (elman)", slopes_of_the_step_before),
     "steps in reverse": ("unroll (gru)", forward_in_time),
     "gradient of the first carry dropped": (
         "unroll (lstm)",

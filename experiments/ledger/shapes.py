@@ -133,60 +133,78 @@ def parameters_of_one_neuron(height, width, channels):
 
 @answers("r-conv-versus-dense")
 def convolution_and_dense_layer(height, width, channels, kernel, filters):
-    """A convolution is a dense layer on each of its windows."""
-    window, pixels = kernel * kernel * channels, height * width
-    whole = length_of_an_image(height, width, channels)
-    weights = _count(layers.dense(filters, use_bias=False), window)
-    dense_weights = _count(layers.dense(pixels * filters, use_bias=False), whole)
+    """Parameters of each; then products, of which a kernel's weight makes one at each place."""
+    image = height, width, channels
+    convolution = layers.conv2d(filters, kernel)
+    rows, columns, features = _made(convolution, *image)[2]
+    whole, outputs = length_of_an_image(*image), rows * columns * features
     return (
-        _count(layers.dense(filters), window),
-        _count(layers.dense(pixels * filters), whole),
-        weights * pixels,
-        dense_weights,
+        _count(convolution, *image),
+        _count(layers.dense(outputs), whole),
+        _count(layers.conv2d(filters, kernel, use_bias=False), *image) * rows * columns,
+        _count(layers.dense(outputs, use_bias=False), whole),
     )
+
+
+def network_of_the_code(size, channels, kernel=3, classes=10):
+    """The printed network, layer by layer: name, numbers kept with the running moments, out_shape.
+
+    Activations and dropout are left out, which keep no numbers and no shape of their own.
+    """
+    stack = []
+    for filters in (32, 64):
+        stack += [layers.conv2d(filters, kernel), layers.batch_norm()] * 2 + [layers.max_pool2d()]
+    shape = size, size, channels
+    for layer in [*stack, layers.flatten, layers.dense(128), layers.dense(classes)]:
+        params, state, shape = _made(layer, *shape)
+        yield layer.name, _numbers((params, state)), shape
 
 
 @answers("cnn-code-parameters")
 def parameters_of_the_code(size, channels, kernel, classes):
-    """A convolution is a dense layer on its windows; batch normalisation has 4 per channel."""
-    counts = []
-    for filters in (32, 32, 64, 64):
-        counts += [_count(layers.dense(filters), kernel * kernel * channels), 4 * filters]
-        channels = filters
-    *_, features = shapes_of_the_code(size)
-    counts += [_count(layers.dense(128), features), _count(layers.dense(classes), 128)]
+    made = network_of_the_code(size, channels, kernel, classes)
+    counts = [count for _, count, _ in made if count]
     return [*counts, sum(counts)]
 
 
 @answers("cnn-code-shapes")
 def shapes_of_the_code(size):
-    sides = [size]
-    for _ in range(2):
-        same = _windows(sides[-1], 3, 1, 1)
-        sides.append(_windows(same, 2, 0, 2))
-    flat = layers.flatten.init(jax.random.key(0), (sides[-1], sides[-1], 64))[2]
-    return [*sides, *flat]
+    made = list(network_of_the_code(size, channels=3))
+    sides = [shape[0] for name, _, shape in made if name.startswith("max_pool2d")]
+    (flat,) = (shape for name, _, shape in made if name == "flatten")
+    return [size, *sides, *flat]
 
 
 @answers("conv-window-sizes")
 def output_sizes(sizes):
-    return [_windows(n, k, p, s) for n, k, p, s in sizes]
+    return [
+        _made(layers.conv2d(1, k, strides=s, padding=[(p, p), (p, p)]), n, n, 1)[2][0]
+        for n, k, p, s in sizes
+    ]
 
 
-def _windows(n, k, p, s):
-    """How many windows of k elements fit, by taking the maximum of each."""
-    return jax.eval_shape(
-        lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (k,), (s,), [(p, p)]),
-        jnp.zeros(n),
-    ).shape[0]
+def _made(layer, *in_shape):
+    """The layer's params and state as shapes, for nothing is drawn; and the shape of its output."""
+    out_shape: tuple[int, ...] = ()
+
+    def init(key):
+        nonlocal out_shape
+        params, state, out_shape = layer.init(key, in_shape)
+        return params, state
+
+    return *jax.eval_shape(init, jax.random.key(0)), out_shape
 
 
 def _params(layer, *in_shape):
-    return jax.eval_shape(lambda key: layer.init(key, in_shape)[0], jax.random.key(0))
+    return _made(layer, *in_shape)[0]
 
 
 def _count(layer, *in_shape):
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(_params(layer, *in_shape)))
+    return _numbers(_params(layer, *in_shape))
+
+
+def _numbers(tree):
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
 
 
 @answers("mnist-shapes")
@@ -238,18 +256,18 @@ def one_hot(label, n_outputs):
 
 @answers("r-scale-axis")
 def standardised_either_way(X):  # noqa: N803 (the tutorial's letter)
-    return _standardised(X, 0), _standardised(X, 1)
+    return _scale(X)(X), _scale(X.T)(X.T).T
 
 
 @answers("r-scale-test-own-stats")
 def by_own_and_by_training_statistics(train, test):
-    return _standardised(test, 0), (test - train.mean()) / train.std(ddof=1)
+    return _scale(test)(test), _scale(train)(test)
 
 
-def _standardised(x, axis):
-    """R's scale: to mean 0 and standard deviation 1, with n - 1 in the variance."""
-    mean, deviation = x.mean(axis, keepdims=True), x.std(axis, keepdims=True, ddof=1)
-    return (x - jnp.broadcast_to(mean, x.shape)) / jnp.broadcast_to(deviation, x.shape)
+def _scale(x):
+    """The map of R's scale(), column by column."""
+    fitted = data.standardizer(np.asarray(x), ddof=1)
+    return lambda values: fitted(np.asarray(values))
 
 
 @answers("schedule-weekdays")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from experiments.ledger.register import NotJudgedError, answers
 from jaxnn import activations, backprop, layers, logistic_regression, losses, optimizers
@@ -79,7 +80,7 @@ def trained(seed, learning_rate, epochs, hidden, loss=losses.squared_error) -> T
         x, y = row
         (_, aux), grads = gradient(params, STATE, x[None], y[None], None)
         updates, _ = optimizer.update(grads, optimizer.init(params))
-        return (jax.tree.map(jnp.add, params, updates), params), aux.predictions[0]
+        return (optax.apply_updates(params, updates), params), aux.predictions[0]
 
     def epoch(carry, _):
         return jax.lax.scan(step, carry, inputs_and_targets())

@@ -2,15 +2,61 @@
 
 The input's share of the net input, x W + b, arrives ready made as `projected`; the cell adds h U,
 the share of what it said a step before.
+
+The rule of each cell falls into three parts (`Parts`): its slopes are known from the forward pass
+alone; with them at hand, a step back through time is left with a few products; and what the steps
+have found is collected at the end.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxnn.activations import sigmoid, sigmoid_vjp, tanh, tanh_vjp
+from jaxnn.rules import vjp_of
 
 Units = Float[Array, "*batch units"]
 Gates = Float[Array, "*batch gates"]  # those of all units side by side: 3 or 4 times the units
+
+
+class Parts(NamedTuple):
+    """A cell and its rule, cut into what must wait for another step and what need not.
+
+    Attributes:
+      num_gates: how many gates stand side by side in `projected`.
+      step: (gates, carry, *weights) -> (next carry, net): gates is `projected` as a list, one array
+        for each gate, and net whatever `slopes` reads of the step.
+      slopes: (net, carry) -> slopes, elementwise, so also of all steps at once.
+      back: (slopes, *weights, cotangent) -> (found, dcarry), all that has to be done step by step.
+      collect: (slopes, carry, found) -> (dprojected, *dweights), of one step or all at once.
+    """
+
+    num_gates: int
+    step: Callable
+    slopes: Callable
+    back: Callable
+    collect: Callable
+
+
+def parts_of(cell: Callable) -> Parts:
+    """Those of this file's cells; any other cell with a `_vjp` beside it is one piece."""
+    if cell in _PARTS:
+        return _PARTS[cell]
+    cell_vjp = vjp_of(cell)
+
+    def back(inputs, *weights_and_cotangent):
+        dprojected, dcarry, *dweights = cell_vjp(*inputs, *weights_and_cotangent)
+        return (dprojected, dweights), dcarry
+
+    return Parts(
+        num_gates=1,
+        step=lambda gates, carry, *weights: (cell(*gates, carry, *weights), *gates),
+        slopes=lambda projected, carry: (projected, carry),
+        back=back,
+        collect=lambda _, carry, found: (found[0], *(each.sum(axis=0) for each in found[1])),
+    )
 
 
 def elman_cell(
@@ -23,15 +69,36 @@ def elman_cell(
       h: the carry.
       recurrent_kernel: U.
     """
-    return tanh(projected + h @ recurrent_kernel)
+    return _elman_step([projected], h, recurrent_kernel)[0]
 
 
 def elman_cell_vjp(
     projected: Units, h: Units, recurrent_kernel: Float[Array, "units units"], cotangent: Units
 ) -> tuple[Units, Units, Float[Array, "units units"]]:
     """da = tanh'(a) dh', the gradient of x W + b; dh = da U^T, dU = h^T da."""
-    da = tanh_vjp(projected + h @ recurrent_kernel, cotangent)
-    return da, *_back_through_product(h, recurrent_kernel, da)
+    _, a = _elman_step([projected], h, recurrent_kernel)
+    da, dh = _elman_back(_elman_slopes(a, h), recurrent_kernel, cotangent)
+    return da, dh, _weights_gradient(h, da)
+
+
+def _elman_step(gates, h, recurrent_kernel):
+    a = gates[0] + h @ recurrent_kernel
+    return tanh(a), a
+
+
+def _elman_slopes(a, h):
+    del h
+    return tanh_vjp(a, jnp.ones_like(a))
+
+
+def _elman_back(slope, recurrent_kernel, cotangent):
+    da = slope * cotangent
+    return da, da @ recurrent_kernel.T
+
+
+def _elman_collect(slope, h, da):
+    del slope
+    return da, _weights_gradient(h, da)
 
 
 def gru_cell(
@@ -54,9 +121,7 @@ def gru_cell(
       recurrent_kernel: U, for r, z, n.
       recurrent_bias: c. Those of the other gates would add to b.
     """
-    _, z, candidate, _ = _gru_gates(projected, h, recurrent_kernel, recurrent_bias)
-    n, z = tanh(candidate), sigmoid(z)
-    return (1 - z) * n + z * h
+    return _gru_step(jnp.split(projected, 3, axis=-1), h, recurrent_kernel, recurrent_bias)[0]
 
 
 def gru_cell_vjp(
@@ -71,27 +136,53 @@ def gru_cell_vjp(
         dn = (1 - z) dh'    dz = (h - n) dh'    dp_n = tanh' dn    dr = (q_n + c) dp_n
         dp_r = sigmoid' dr  dz, likewise, dp_z  dq = (dp_r, dp_z, r dp_n)    dc = sum_n r dp_n
 
-    dU = h^T dq as in every product, and h has two ways to h': dh = z dh' + dq U^T.
+    So dp_r, dp_z and dp_n are dh' times slopes s_r = sigmoid' (q_n + c) s_n, s_z = sigmoid' (h - n)
+    and s_n = tanh' (1 - z). dU = h^T dq as in every product, and h has two ways to h':
+    dh = z dh' + dq U^T.
     """
-    a_r, a_z, a_n, recalled = _gru_gates(projected, h, recurrent_kernel, recurrent_bias)
-    r, z, n = sigmoid(a_r), sigmoid(a_z), tanh(a_n)
-    dp_n = tanh_vjp(a_n, (1 - z) * cotangent)
-    dp_z = sigmoid_vjp(a_z, (h - n) * cotangent)
-    dp_r = sigmoid_vjp(a_r, recalled * dp_n)
-    dq_n = r * dp_n
-    dq = jnp.concatenate([dp_r, dp_z, dq_n], axis=-1)
-    dh, dkernel = _back_through_product(h, recurrent_kernel, dq)
-    dbias = dq_n.reshape(-1, dq_n.shape[-1]).sum(axis=0)
-    return jnp.concatenate([dp_r, dp_z, dp_n], axis=-1), z * cotangent + dh, dkernel, dbias
+    gates = jnp.split(projected, 3, axis=-1)
+    _, net = _gru_step(gates, h, recurrent_kernel, recurrent_bias)
+    slopes = _gru_slopes(net, h)
+    dp, dh = _gru_back(slopes, recurrent_kernel, recurrent_bias, cotangent)
+    _, dkernel, dbias = _gru_collect(slopes, h, dp)
+    return dp, dh, dkernel, dbias
 
 
-def _gru_gates(projected, h, recurrent_kernel, recurrent_bias):
-    """The net inputs of r, z and n, and what r lets through to n: q_n + c."""
-    p_r, p_z, p_n = jnp.split(projected, 3, axis=-1)
+def _gru_step(gates, h, recurrent_kernel, recurrent_bias):
+    """The net inputs of r, z and n are kept, and what r lets through to n: q_n + c."""
+    p_r, p_z, p_n = gates
     q_r, q_z, q_n = jnp.split(h @ recurrent_kernel, 3, axis=-1)
+    a_r, a_z = p_r + q_r, p_z + q_z
     recalled = q_n + jnp.broadcast_to(recurrent_bias, q_n.shape)
-    a_r = p_r + q_r
-    return a_r, p_z + q_z, p_n + sigmoid(a_r) * recalled, recalled
+    a_n = p_n + sigmoid(a_r) * recalled
+    n, z = tanh(a_n), sigmoid(a_z)
+    return (1 - z) * n + z * h, (a_r, a_z, a_n, recalled)
+
+
+def _gru_slopes(net, h):
+    a_r, a_z, a_n, recalled = net
+    r, z, n = sigmoid(a_r), sigmoid(a_z), tanh(a_n)
+    s_n = tanh_vjp(a_n, 1 - z)
+    return sigmoid_vjp(a_r, recalled * s_n), sigmoid_vjp(a_z, h - n), s_n, r, z
+
+
+def _gru_back(slopes, recurrent_kernel, recurrent_bias, cotangent):
+    del recurrent_bias
+    s_r, s_z, s_n, r, z = slopes
+    dp = _joined([s_r * cotangent, s_z * cotangent, s_n * cotangent])
+    return dp, z * cotangent + _behind_reset(dp, r) @ recurrent_kernel.T
+
+
+def _gru_collect(slopes, h, dp):
+    dq = _behind_reset(dp, slopes[3])
+    dq_n = jnp.split(dq, 3, axis=-1)[2]
+    return dp, _weights_gradient(h, dq), dq_n.reshape(-1, dq_n.shape[-1]).sum(axis=0)
+
+
+def _behind_reset(dp, r):
+    """Dq of dp: the candidate's share has passed through r."""
+    dp_r, dp_z, dp_n = jnp.split(dp, 3, axis=-1)
+    return _joined([dp_r, dp_z, r * dp_n])
 
 
 def lstm_cell(
@@ -108,10 +199,7 @@ def lstm_cell(
       carry: the memory c and the output h, both [*batch, units].
       recurrent_kernel: U, for i, f, g, o.
     """
-    c, h = carry
-    a_i, a_f, a_g, a_o = jnp.split(projected + h @ recurrent_kernel, 4, axis=-1)
-    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
-    return c, sigmoid(a_o) * tanh(c)
+    return _lstm_step(jnp.split(projected, 4, axis=-1), carry, recurrent_kernel)[0]
 
 
 def lstm_cell_vjp(
@@ -124,26 +212,56 @@ def lstm_cell_vjp(
 
         di = g dc''    df = c dc''    dg = i dc''    do = tanh(c') dh'    dc = f dc''
 
-    Each gate's slope gives da, the gradient of x W + b; dh = da U^T and dU = h^T da.
+    Times the slope of its gate, each gives da, the gradient of x W + b: da_i = sigmoid' g dc'' and
+    likewise the others. dh = da U^T and dU = h^T da.
     """
+    _, net = _lstm_step(jnp.split(projected, 4, axis=-1), carry, recurrent_kernel)
+    da, dcarry = _lstm_back(_lstm_slopes(net, carry), recurrent_kernel, cotangent)
+    return da, dcarry, _weights_gradient(carry[1], da)
+
+
+def _lstm_step(gates, carry, recurrent_kernel):
     c, h = carry
-    dc, dh = cotangent
-    a_i, a_f, a_g, a_o = jnp.split(projected + h @ recurrent_kernel, 4, axis=-1)
+    shares = jnp.split(h @ recurrent_kernel, 4, axis=-1)
+    a_i, a_f, a_g, a_o = net = [p + q for p, q in zip(gates, shares, strict=True)]
+    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
+    return (c, sigmoid(a_o) * tanh(c)), net
+
+
+def _lstm_slopes(net, carry):
+    """Of i, f, g and o; then of c' as a function of c, and of h' as one of c'."""
+    c, _ = carry
+    a_i, a_f, a_g, a_o = net
     i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)
     new_c = f * c + i * g
-    dc = dc + tanh_vjp(new_c, o * dh)
-    gates = (
-        sigmoid_vjp(a_i, g * dc),
-        sigmoid_vjp(a_f, c * dc),
-        tanh_vjp(a_g, i * dc),
-        sigmoid_vjp(a_o, tanh(new_c) * dh),
-    )
-    da = jnp.concatenate(gates, axis=-1)
-    dh, dkernel = _back_through_product(h, recurrent_kernel, da)
-    return da, (f * dc, dh), dkernel
+    s_i, s_f, s_g = sigmoid_vjp(a_i, g), sigmoid_vjp(a_f, c), tanh_vjp(a_g, i)
+    return s_i, s_f, s_g, sigmoid_vjp(a_o, tanh(new_c)), f, tanh_vjp(new_c, o)
 
 
-def _back_through_product(h: Array, kernel: Array, dq: Array) -> tuple[Array, Array]:
-    """Q = h U, so dh = dq U^T and dU = h^T dq, summed over the examples."""
-    rows = h.reshape(-1, h.shape[-1]).T @ dq.reshape(-1, dq.shape[-1])
-    return dq @ kernel.T, rows
+def _lstm_back(slopes, recurrent_kernel, cotangent):
+    s_i, s_f, s_g, s_o, f, shown = slopes
+    dc, dh = cotangent
+    dc = dc + shown * dh
+    da = _joined([s_i * dc, s_f * dc, s_g * dc, s_o * dh])
+    return da, (f * dc, da @ recurrent_kernel.T)
+
+
+def _lstm_collect(slopes, carry, da):
+    del slopes
+    return da, _weights_gradient(carry[1], da)
+
+
+def _weights_gradient(h: Array, dq: Array) -> Array:
+    """Q = h U, so dU = h^T dq, summed over examples and steps."""
+    return h.reshape(-1, h.shape[-1]).T @ dq.reshape(-1, dq.shape[-1])
+
+
+def _joined(gates) -> Array:
+    return jnp.concatenate(gates, axis=-1)
+
+
+_PARTS = {
+    elman_cell: Parts(1, _elman_step, _elman_slopes, _elman_back, _elman_collect),
+    gru_cell: Parts(3, _gru_step, _gru_slopes, _gru_back, _gru_collect),
+    lstm_cell: Parts(4, _lstm_step, _lstm_slopes, _lstm_back, _lstm_collect),
+}

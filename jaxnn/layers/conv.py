@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from jaxnn import checks
 from jaxnn.layers.layer import Layer
 from jaxnn.layers.windows import (
+    Images,
     Padding,
     Pair,
     Windows,
@@ -21,7 +22,6 @@ from jaxnn.layers.windows import (
     windows_over,
 )
 
-Images = Float[Array, "batch height width channels"]
 Kernel = Float[Array, "kernel_rows kernel_columns channels_per_group features"]
 Maps = Float[Array, "batch rows columns features"]
 LAYOUT = ("NHWC", "HWIO", "NHWC")

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxnn.layers.layer import Layer, checked_key, stateless
 from jaxnn.layers.windows import (
+    Images,
     Padding,
     Pair,
     Windows,
@@ -25,7 +26,6 @@ from jaxnn.layers.windows import (
     windows_over,
 )
 
-Images = Float[Array, "batch height width channels"]
 Pooled = Float[Array, "batch rows columns channels"]
 Channels = Float[Array, "batch channels"]
 

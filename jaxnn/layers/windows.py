@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from jaxnn import checks
 
+Images = Float[Array, "batch height width channels"]
 Pair = int | tuple[int, int]  # of rows and columns; an int stands for both
 Pads = tuple[tuple[int, int], tuple[int, int]]  # (above, below), (left, right)
 Padding = str | Sequence[Sequence[int]]  # "SAME", "VALID" or Pads

@@ -98,6 +98,40 @@ def test_unroll_vjp_is_the_cell_rule_walked_back_in_a_python_loop(name):
         )
 
 
+def leaky_sum(projected, total, decay):
+    return decay * total + projected
+
+
+def leaky_sum_vjp(projected, total, decay, cotangent):
+    return cotangent, decay * cotangent, (total * cotangent).sum()
+
+
+def test_a_cell_of_your_own_is_unrolled_by_its_own_rule():
+    with jax.enable_x64(True):
+        inputs = (jax.random.normal(KEY, (2, 5, 3)), jnp.ones((2, 3)), (jnp.asarray(0.5),))
+        unroll = functools.partial(layers.unroll, cell=leaky_sum)
+        actual, pullback = jax.vjp(unroll, *inputs)
+        np.testing.assert_allclose(actual[:, 1], inputs[0][:, 1] + inputs[0][:, 0] / 2 + 1 / 4)
+        by_hand = layers.unroll_vjp(*inputs, actual, cell=leaky_sum)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), by_hand, pullback(actual)
+        )
+
+
+@each_cell
+def test_the_loop_back_through_time_holds_one_product_and_no_slope(name):
+    layer = CELLS[name][0](4)
+    params, state, _ = layer.init(KEY, (5, 3))
+    _, _, saved = layer.forward(params, state, jnp.ones((2, 5, 3)), None, True)
+    program = jax.jit(layer.backward).lower(params, saved, jnp.ones((2, 4))).compile().as_text()
+    lines = [line for line in program.splitlines() if "op_name" in line]
+    inside = [line for line in lines if "while/body" in line]
+    assert sum(" dot(" in line for line in inside) == 1  # dq U^T
+    assert sum(" dot(" in line for line in lines) == 4  # dU, dW and dx are made after the loop
+    assert any(" exponential(" in line for line in lines)
+    assert not any(" exponential(" in line for line in inside)
+
+
 def test_lstm_gradient_survives_a_gap_at_which_that_of_the_vanilla_network_vanishes():
     sizes = {}
     for name in ("elman", "lstm"):

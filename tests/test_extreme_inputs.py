@@ -94,7 +94,7 @@ def test_loss_of_extreme_probabilities_is_never_nan(name, dtype):
 @pytest.mark.parametrize("name", LOSSES_OF_TWO_CLASSES)
 def test_loss_of_two_classes_is_never_nan(name, dtype):
     extremes = PROBABILITIES if name == "binary_cross_entropy" else EXTREMES
-    for target in (0.0, 1.0, 0.5, *([-1.0] if name == "hinge" else [])):
+    for target in (-1.0, 1.0) if name == "hinge" else (0.0, 1.0, 0.5):
         x = cast(extremes, dtype)
         assert_never_nan(*both(losses, name), x, jnp.full_like(x, target))
 

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int
 from jaxnn import checks
 from jaxnn.activations import log_softmax, softmax
 from jaxnn.losses.classification import softmax_cross_entropy, softmax_cross_entropy_vjp
-from jaxnn.losses.common import per_example, times
+from jaxnn.losses.common import check_probabilities, per_example, times
 
 Setting = float | int | Float[Array, ""]
 Targets = Float[Array, "*batch classes"]
@@ -21,9 +21,10 @@ def smooth_labels(targets: Targets, *, alpha: Setting = 0.1) -> Targets:
       alpha: the share that all classes divide among them, in [0, 1].
 
     Raises:
-      ValueError: alpha is outside [0, 1].
+      ValueError: alpha, or a known target, is outside [0, 1].
     """
     _check_alpha(alpha)
+    check_probabilities(targets=targets)
     return (1 - alpha) * targets + alpha / targets.shape[-1]
 
 

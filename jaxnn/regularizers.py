@@ -38,7 +38,7 @@ def l2_penalty_vjp(
     weights: Float[Array, "..."], cotangent: Float[Array, ""], *, strength: Number
 ) -> Float[Array, "..."]:
     """d R / d W_ij = 2 lambda W_ij."""
-    return cotangent * 2.0 * strength * weights
+    return _times(strength, cotangent * 2.0 * weights)
 
 
 def elastic_net_penalty(
@@ -58,7 +58,7 @@ def elastic_net_penalty_vjp(
 
 
 def _times(strength: Number, size: Array) -> Array:
-    """strength * size, where a strength of 0 wins over a size that overflowed."""
+    """strength * size, where a strength of 0 wins over a size that is infinite."""
     return jnp.where(strength == 0, 0, strength * size)
 
 

@@ -37,6 +37,7 @@ def _convolution_cases() -> list[Case]:
         convolution((5, 5, 2), (2, 2, 1, 4), "strides above the kernel", strides=3, groups=2),
         convolution((3, 4, 2), (3, 4, 2, 2), "kernel as large as the image", padding="VALID"),
         convolution((4, 1, 1), (3, 1, 1, 1), "width 1, SAME, dilation 2", dilation=2),
+        convolution((2, 3, 1), (5, 4, 1, 2), "kernel larger than the image, SAME"),
         layer_case("conv2d", layers.conv2d(2, 3), (4, 3, 2), layers.convolve2d, batch=2),
         layer_case(
             "conv2d (dilation, groups, padding, no bias)", bare, (4, 3, 2), layers.convolve2d,
@@ -49,6 +50,7 @@ def _pooling_cases() -> list[Case]:
     x = _apart(2, 5, 4, 2)
     edges = np.asarray([0, 2, 3, 5], np.int32), np.asarray([0, 1, 3, 4], np.int32)
     overlapping: dict[str, Any] = {"window": (3, 2), "strides": (2, 1), "padding": "SAME"}
+    larger: dict[str, Any] = {"window": (7, 5), "padding": "SAME"}
     with_gaps: dict[str, Any] = {"window": 2, "strides": 3, "padding": ((1, 0), (0, 1))}
     fractional = layers.fractional_max_pool2d
     pools = {
@@ -65,9 +67,11 @@ def _pooling_cases() -> list[Case]:
         case(layers.max_of_windows, x),
         case(layers.max_of_windows, x, note="overlapping, SAME", **overlapping),
         case(layers.max_of_windows, x, note="gaps, padding", **with_gaps),
+        case(layers.max_of_windows, x, note="larger than the image, SAME", **larger),
         case(layers.mean_of_windows, x),
         case(layers.mean_of_windows, x, note="overlapping, SAME", **overlapping),
         case(layers.mean_of_windows, x, note="gaps, padding", **with_gaps),
+        case(layers.mean_of_windows, x, note="larger than the image, SAME", **larger),
         case(layers.max_of_image, x),
         case(layers.mean_of_image, x),
         case(layers.max_of_regions, x, *edges),

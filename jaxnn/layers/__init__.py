@@ -1,4 +1,11 @@
-"""Layers: triples of pure functions, each with its backward pass derived by hand."""
+"""Layers: triples of pure functions, each with its backward pass derived by hand.
+
+Numbers up to 1e4, subnormal ones, equal ones, and one far above the others give finite values and
+gradients. Beyond, sums and products follow IEEE arithmetic: what overflows is inf, and inf - inf
+and 0 * inf are NaN, as wherever matrices are multiplied; a training run records the first step at
+which that happens. Layers that neither add nor multiply (activations, maxima, dropout, embedding,
+changes of shape) have a value and a gradient for infinite inputs too.
+"""
 
 from jaxnn.layers.attention import add_positions as add_positions
 from jaxnn.layers.attention import add_positions_vjp as add_positions_vjp

@@ -135,8 +135,8 @@ def test_penalty_of_extreme_weights_has_a_gradient(strength):
         assert_never_nan(bound, rule, cast(EXTREMES, jnp.float32))
 
 
-# Every row of the table. A sum of products follows IEEE arithmetic where it overflows, and inf - inf
-# is NaN; so functions that multiply and add are tried as far as 1e4, and all others to infinity.
+# Every row of the table. A sum of products follows IEEE arithmetic where it overflows, and
+# inf - inf is NaN; so functions that multiply and add are tried up to 1e4, all others to infinity.
 
 SUMS_OF_PRODUCTS = {
     layers.affine, layers.convolve2d, layers.dot_product_attention, layers.elman_cell,

@@ -62,6 +62,18 @@ def _pooling_cases() -> list[Case]:
         "global_max_pool2d": (layers.global_max_pool2d, layers.max_of_image),
         "global_avg_pool2d": (layers.global_avg_pool2d, layers.mean_of_image),
         "fractional_max_pool2d": (fractional(1.5), layers.max_of_regions),
+        "fractional_max_pool2d (overlapping)": (
+            fractional(1.5, overlapping=True),
+            layers.max_of_regions,
+        ),
+        "fractional_max_pool2d (pseudorandom)": (
+            fractional(1.3, pseudorandom=True),
+            layers.max_of_regions,
+        ),
+        "fractional_max_pool2d (pseudorandom, overlapping)": (
+            fractional(1.3, pseudorandom=True, overlapping=True),
+            layers.max_of_regions,
+        ),
     }
     return [
         case(layers.max_of_windows, x),

@@ -28,6 +28,7 @@ from jaxnn.layers.windows import (
 Images = Float[Array, "batch height width channels"]
 Pooled = Float[Array, "batch rows columns channels"]
 Channels = Float[Array, "batch channels"]
+Edges = Int[Array, " regions_plus_1"]
 
 
 def max_of_windows(
@@ -273,16 +274,24 @@ global_max_pool2d = _global_pooling("global_max_pool2d", max_of_image, max_of_im
 global_avg_pool2d = _global_pooling("global_avg_pool2d", mean_of_image, mean_of_image_vjp)
 
 
-def fractional_max_pool2d(ratio: float | int, *, overlapping: bool = False) -> Layer:
+def fractional_max_pool2d(
+    ratio: float | int, *, overlapping: bool = False, pseudorandom: bool = False
+) -> Layer:
     """Max pooling to floor(n / ratio) rows and columns, over regions drawn anew at each step.
 
-    For m regions over n rows, sizes floor(n / m) and ceil(n / m), which are 1 and 2 for a ratio
-    between, stand in a random order, the same for the whole batch  [Graham 2014, "random"]. In
-    evaluation there is no randomness: the edges are floor(i n / m).
+    The m regions over n rows are floor(n / m) and ceil(n / m) rows high: 1 and 2, for a ratio
+    between. They are the same for the whole batch  [Graham 2014, section 2]:
+
+        random          these sizes in a random order
+        pseudorandom    edges a_i = ceil(alpha (i + u)) with alpha = n / m and a random u in (0, 1)
+
+    The second kind spreads the sizes evenly, and only shifts them. In evaluation there is no
+    randomness: the edges are floor(i n / m).
 
     Args:
       ratio: between 1, which changes nothing, and 2, ordinary pooling of even images.
       overlapping: see `max_of_regions`.
+      pseudorandom: True for the second kind.
 
     Raises:
       TypeError, ValueError: the ratio is not a number in [1, 2].
@@ -306,8 +315,9 @@ def fractional_max_pool2d(ratio: float | int, *, overlapping: bool = False) -> L
     def forward(params, state, x, key, train):
         del params
         keys = jax.random.split(checked_key(key, name)) if train else (None, None)
+        draw_fn = _pseudorandom_edges if pseudorandom else _random_edges
         edges = [
-            _edges(axis_key, size, math.floor(size / ratio))
+            (draw_fn if train else _even_edges)(axis_key, size, math.floor(size / ratio))
             for axis_key, size in zip(keys, x.shape[1:3], strict=True)
         ]
         return max_of_regions(x, *edges, overlapping=overlapping), state, (x, *edges)
@@ -319,10 +329,24 @@ def fractional_max_pool2d(ratio: float | int, *, overlapping: bool = False) -> L
     return Layer(init, forward, backward, name)
 
 
-def _edges(key: jax.Array | None, size: int, regions: int) -> Int[Array, " regions_plus_1"]:
-    """0 = a_0 < ... < a_regions = size, evenly spread or, with a key, in a random order."""
-    edges = np.arange(regions + 1) * size // regions
-    if key is None:
-        return jnp.asarray(edges, jnp.int32)
-    steps = jax.random.permutation(key, jnp.asarray(np.diff(edges), jnp.int32))
+def _even_edges(key: None, size: int, regions: int) -> Edges:
+    """0 = a_0 < ... < a_regions = size, evenly spread."""
+    del key
+    return jnp.asarray(np.arange(regions + 1) * size // regions, jnp.int32)
+
+
+def _random_edges(key: jax.Array, size: int, regions: int) -> Edges:
+    """The steps between the even edges, in a random order."""
+    steps = jax.random.permutation(key, jnp.diff(_even_edges(None, size, regions)))
     return jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(steps, dtype=jnp.int32)])
+
+
+def _pseudorandom_edges(key: jax.Array, size: int, regions: int) -> Edges:
+    """a_i - a_0, for a_i = ceil(alpha (i + u)) with alpha = n / m and u uniform in (0, 1).
+
+    a_i = ceil((n i + n u) / m) = ceil((n i + k) / m) with k = ceil(n u), as n i is an integer. k is
+    uniform in 1 .. n, so that integers will do, in which nothing is rounded. And a_m = n + a_0.
+    """
+    k = jax.random.randint(key, (), 1, size + 1, jnp.int32)
+    a = -((-size * jnp.arange(regions + 1, dtype=jnp.int32) - k) // regions)
+    return a - a[0]

@@ -8,7 +8,6 @@ from jaxnn import activations, gradcheck, layers, losses
 from jaxnn.activations import SELU_ALPHA, sigmoid, softmax
 
 
-
 def by_layer(layer):
     """As if the layer were another one."""
 
@@ -18,9 +17,13 @@ def by_layer(layer):
     return wrong
 
 
-def of_pairs(rule, params, x, state, key, dy):
-    """The maxout of two pieces, in which there are more maxima."""
-    return params, x[:, :4] * jnp.repeat(dy, 2, axis=-1)
+def interleaved(rule, params, x, state, key, dy):
+    """As if the three pieces of a unit did not stand side by side."""
+
+    def regroup(x, *shape):
+        return x.reshape(4, *shape).swapaxes(1, 2).reshape(4, 6)
+
+    return params, regroup(activations.maxout_vjp(regroup(x, 3, 2), dy, pieces=3), 2, 3)
 
 
 # mistake: (row of the table, wrong rule, the judges that catch it); the right rule comes in first
@@ -212,7 +215,7 @@ WRONG = {
     ),
     "slope of another layer": ("leaky_relu (layer)", by_layer(layers.leaky_relu()), ALL),
     "alpha of another layer": ("elu (layer)", by_layer(layers.elu()), ALL),
-    "pieces of another layer": ("maxout (layer)", of_pairs, ("structure",)),
+    "pieces of the layer interleaved": ("maxout (layer)", interleaved, ALL),
     "straight through the layer": ("step (layer)", by_layer(layers.identity), ALL),
     "rule of the neighbour": ("gelu (layer)", by_layer(layers.gelu_tanh), ALL),
     "relu's rule behind swish": ("swish (layer)", by_layer(layers.relu), ALL),
@@ -220,6 +223,11 @@ WRONG = {
     "sigmoid's rule behind hard_sigmoid": ("hard_sigmoid (layer)", by_layer(layers.sigmoid), ALL),
     "scale of selu forgotten": ("selu (layer)", by_layer(layers.elu(SELU_ALPHA)), ALL),
     "range of hard_tanh for hard_swish": ("hard_swish (layer)", by_layer(layers.hard_tanh), ALL),
+    "value taken for the slope": (
+        "softplus (layer)",
+        lambda rule, params, x, state, key, dy: (params, dy * activations.softplus(x)),
+        ALL,
+    ),
     "softmax over the batch": (
         "softmax (layer)",
         lambda rule, params, x, state, key, dy: (params, activations.softmax_vjp(x, dy, axis=0)),

@@ -100,7 +100,9 @@ flatten = stateless(
 
 
 def reshape(shape: tuple[int, ...]) -> Layer:
-    """Each example in another shape, its numbers in the same order.
+    """Each example in another shape, its numbers in the same order: y_k = x_k, counted row by row.
+
+    dx_k = dy_k: the gradient, in the shape of x.
 
     Raises:
       TypeError, ValueError: the shape is not one of ints of at least 1.

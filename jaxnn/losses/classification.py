@@ -39,7 +39,10 @@ def binary_cross_entropy_vjp(
     labels: Real[Array, "*batch"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "..."]:
-    """d loss / d p = (1 - y) / (1 - p) - y / p, infinite where the loss is."""
+    """d loss / d p = (1 - y) / (1 - p) - y / p, infinite where the loss is.
+
+    -y log p has the slope -y / p, and -(1 - y) log(1 - p) the slope +(1 - y) / (1 - p).
+    """
     check_probabilities(probabilities=probabilities)
     p, y = _flat(probabilities, labels)
     gradient = times(1 - y, 1 / (1 - p)) - times(y, 1 / p)
@@ -73,7 +76,8 @@ def sigmoid_binary_cross_entropy_vjp(
 ) -> Float[Array, "..."]:
     """d loss / d z = (1 - y) sigmoid(z) - y sigmoid(-z), by softplus' = sigmoid.
 
-    Equal to sigmoid(z) - y, but without cancellation for a confident right answer.
+    As sigmoid(-z) = 1 - sigmoid(z), this is sigmoid(z) - y, but without cancellation for a
+    confident right answer.
     """
     z, y = _flat(logits, labels)
     return _unflat(cotangent, (1 - y) * sigmoid(z) - y * sigmoid(-z), logits)
@@ -118,7 +122,8 @@ def softmax_cross_entropy_vjp(
 ) -> Float[Array, "*batch classes"]:
     """d loss / d z_j = softmax(z)_j - [j = y].
 
-    The first term is the slope of log sum exp. For j = y, p_y - 1 is written as minus the sum of
+    d log(sum_k e^z_k) / d z_j = e^z_j / sum_k e^z_k, the first term; the second is that of -z_y.
+    For j = y, with p = softmax(z), p_y - 1 is written as minus the sum of
     the other p_j, which does not cancel for a confident right answer.
     """
     is_label = label_mask(labels, logits)
@@ -168,7 +173,7 @@ def categorical_cross_entropy_vjp(
     targets: Real[Array, "*batch classes"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "*batch classes"]:
-    """d loss / d p_c = -t_c / p_c, infinite where the loss is."""
+    """d loss / d p_c = -t_c / p_c, as log' p = 1/p; infinite where the loss is."""
     check_probabilities(probabilities=probabilities, targets=targets)
     gradient = -times(paired(probabilities, targets), 1 / probabilities)
     return per_example(cotangent, gradient)
@@ -191,7 +196,10 @@ def softmax_cross_entropy_with_soft_targets_vjp(
     targets: Real[Array, "*batch classes"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "*batch classes"]:
-    """d loss / d z_i = softmax(z)_i (sum_j t_j) - t_i, from sum_j t_j (softmax(z)_i - [i = j])."""
+    """d loss / d z_i = softmax(z)_i (sum_j t_j) - t_i, from sum_j t_j (softmax(z)_i - [i = j]).
+
+    The bracket is the slope of -log softmax(z)_j = log(sum_k e^z_k) - z_j.
+    """
     check_probabilities(targets=targets)
     t = paired(logits, targets)
     return per_example(cotangent, softmax(logits) * t.sum(axis=-1, keepdims=True) - t)

@@ -31,7 +31,7 @@ def kl_divergence_vjp(
     targets: Real[Array, "*batch classes"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "*batch classes"]:
-    """d KL / d p_c = -t_c / p_c, infinite where the value is."""
+    """d KL / d p_c = -t_c / p_c, that of -t_c log p_c; infinite where the value is."""
     check_probabilities(predictions=predictions, targets=targets)
     gradient = -times(paired(predictions, targets), 1 / predictions)
     return per_example(cotangent, gradient)

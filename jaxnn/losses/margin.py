@@ -54,7 +54,8 @@ def multiclass_hinge_vjp(
 ) -> Float[Array, "*batch classes"]:
     """d loss / d z_j = [j = rival] - [j = y] if z_y - z_rival < 1, else 0.
 
-    Of several equally strong rivals it is the first.
+    There the loss is 1 + z_rival - z_y, and 0 elsewhere. Of several equally strong rivals it is the
+    first.
     """
     lead, is_label, is_rival = _lead(scores, labels)
     sign = is_rival.astype(scores.dtype) - is_label.astype(scores.dtype)

@@ -68,7 +68,7 @@ def smoothed_softmax_cross_entropy_vjp(
     *,
     alpha: Setting = 0.1,
 ) -> Float[Array, "*batch classes"]:
-    """d loss / d z_j = softmax(z)_j - t'_j.
+    """d loss / d z_j = softmax(z)_j - t'_j, the cross entropy's slope, as sum_j t'_j = 1.
 
     Written as (1 - alpha) (softmax(z)_j - [j = y]) + alpha (softmax(z)_j - 1/K).
     """

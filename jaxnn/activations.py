@@ -98,13 +98,14 @@ def leaky_relu(x: Floats, *, negative_slope: Setting = 0.1) -> Floats:
       ValueError: negative_slope is negative or not finite.
     """
     checks.nonnegative("negative_slope", negative_slope)
-    return jnp.where(x > 0, x, _gated(_floats(x), negative_slope))
+    return jnp.where(x > 0, x, _gated(_floats(x), jnp.asarray(negative_slope, x.dtype)))
 
 
 def leaky_relu_vjp(x: Floats, cotangent: Floats, *, negative_slope: Setting = 0.1) -> Floats:
     """f'(x) = 1 if x > 0 else a; f'(0) = a."""
     checks.nonnegative("negative_slope", negative_slope)
-    return jnp.where(x > 0, _shaped(cotangent, x), negative_slope * cotangent)
+    slope = jnp.asarray(negative_slope, x.dtype)
+    return jnp.where(x > 0, _shaped(cotangent, x), slope * cotangent)
 
 
 def elu(x: Floats, *, alpha: Setting = 1.0) -> Floats:
@@ -115,7 +116,7 @@ def elu(x: Floats, *, alpha: Setting = 1.0) -> Floats:
     """
     checks.nonnegative("alpha", alpha)
     below = jnp.minimum(_floats(x), 0)  # e^x of the branch not taken would overflow
-    return jnp.where(x >= 0, x, alpha * jnp.expm1(below))
+    return jnp.where(x >= 0, x, jnp.asarray(alpha, x.dtype) * jnp.expm1(below))
 
 
 def elu_vjp(x: Floats, cotangent: Floats, *, alpha: Setting = 1.0) -> Floats:
@@ -124,8 +125,8 @@ def elu_vjp(x: Floats, cotangent: Floats, *, alpha: Setting = 1.0) -> Floats:
     Autodiff writes e^x as expm1(x) + 1, which rounds to 0 for x < -37.
     """
     checks.nonnegative("alpha", alpha)
-    below = jnp.minimum(x, 0)
-    return _shaped(cotangent, x) * jnp.where(x >= 0, 1, alpha * jnp.exp(below))
+    slope_below = jnp.asarray(alpha, x.dtype) * jnp.exp(jnp.minimum(x, 0))
+    return _shaped(cotangent, x) * jnp.where(x >= 0, 1, slope_below)
 
 
 def selu(x: Floats) -> Floats:

@@ -1,6 +1,5 @@
 """Label smoothing: no network should be asked to be certain."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -23,14 +22,14 @@ def smooth_labels(targets: Targets, *, alpha: Setting = 0.1) -> Targets:
     Raises:
       ValueError: alpha, or a known target, is outside [0, 1].
     """
-    _check_alpha(alpha)
+    alpha = _checked(alpha, targets)
     check_probabilities(targets=targets)
     return (1 - alpha) * targets + alpha / targets.shape[-1]
 
 
 def smooth_labels_vjp(targets: Targets, cotangent: Targets, *, alpha: Setting = 0.1) -> Targets:
     """dt = (1 - alpha) dt'."""
-    _check_alpha(alpha)
+    alpha = _checked(alpha, targets)
     if cotangent.shape != targets.shape:
         raise ValueError(f"the cotangent must have shape {targets.shape}, got {cotangent.shape}")
     return (1 - alpha) * cotangent
@@ -55,10 +54,9 @@ def smoothed_softmax_cross_entropy(
     Raises:
       ValueError: alpha is outside [0, 1].
     """
-    _check_alpha(alpha)
-    own = jnp.asarray(1 - alpha, logits.dtype)
-    every = times(jnp.asarray(alpha, logits.dtype), -log_softmax(logits)).mean(axis=-1)
-    return times(own, softmax_cross_entropy(logits, labels)) + every
+    alpha = _checked(alpha, logits)
+    every = times(alpha, -log_softmax(logits)).mean(axis=-1)
+    return times(1 - alpha, softmax_cross_entropy(logits, labels)) + every
 
 
 def smoothed_softmax_cross_entropy_vjp(
@@ -72,12 +70,11 @@ def smoothed_softmax_cross_entropy_vjp(
 
     Written as (1 - alpha) (softmax(z)_j - [j = y]) + alpha (softmax(z)_j - 1/K).
     """
-    _check_alpha(alpha)
+    alpha = _checked(alpha, logits)
     own = (1 - alpha) * softmax_cross_entropy_vjp(logits, labels, cotangent)
     return own + alpha * per_example(cotangent, softmax(logits) - 1 / logits.shape[-1])
 
 
-def _check_alpha(alpha: Setting) -> None:
-    checks.nonnegative("alpha", alpha)
-    if not isinstance(alpha, jax.core.Tracer) and alpha > 1:
-        raise ValueError(f"alpha must be in [0, 1], got {alpha}")
+def _checked(alpha: Setting, like: Array) -> Array:
+    checks.probability("alpha", alpha)
+    return jnp.asarray(alpha, like.dtype)

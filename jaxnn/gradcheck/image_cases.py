@@ -1,5 +1,6 @@
 """The rows of the image, pooling, normalisation, dropout and residual layers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def _pooling_cases() -> list[Case]:
     larger: dict[str, Any] = {"window": (7, 5), "padding": "SAME"}
     with_gaps: dict[str, Any] = {"window": 2, "strides": 3, "padding": ((1, 0), (0, 1))}
     fractional = layers.fractional_max_pool2d
-    pools = {
+    pools: dict[str, tuple[layers.Layer, Callable]] = {
         "max_pool2d": (layers.max_pool2d(2, strides=1), layers.max_of_windows),
         "avg_pool2d": (
             layers.avg_pool2d((3, 2), strides=2, padding="SAME"),

@@ -61,6 +61,9 @@ from jaxnn.layers.elementwise import tanh as tanh
 from jaxnn.layers.embedding import embedding as embedding
 from jaxnn.layers.embedding import lookup as lookup
 from jaxnn.layers.embedding import lookup_vjp as lookup_vjp
+from jaxnn.layers.fractional import fractional_max_pool2d as fractional_max_pool2d
+from jaxnn.layers.fractional import max_of_regions as max_of_regions
+from jaxnn.layers.fractional import max_of_regions_vjp as max_of_regions_vjp
 from jaxnn.layers.layer import Layer as Layer
 from jaxnn.layers.layer import serial as serial
 from jaxnn.layers.layer import stateless as stateless
@@ -74,13 +77,10 @@ from jaxnn.layers.norm import normalize_features_vjp as normalize_features_vjp
 from jaxnn.layers.norm import standardize as standardize
 from jaxnn.layers.norm import standardize_vjp as standardize_vjp
 from jaxnn.layers.pool import avg_pool2d as avg_pool2d
-from jaxnn.layers.pool import fractional_max_pool2d as fractional_max_pool2d
 from jaxnn.layers.pool import global_avg_pool2d as global_avg_pool2d
 from jaxnn.layers.pool import global_max_pool2d as global_max_pool2d
 from jaxnn.layers.pool import max_of_image as max_of_image
 from jaxnn.layers.pool import max_of_image_vjp as max_of_image_vjp
-from jaxnn.layers.pool import max_of_regions as max_of_regions
-from jaxnn.layers.pool import max_of_regions_vjp as max_of_regions_vjp
 from jaxnn.layers.pool import max_of_windows as max_of_windows
 from jaxnn.layers.pool import max_of_windows_vjp as max_of_windows_vjp
 from jaxnn.layers.pool import max_pool2d as max_pool2d

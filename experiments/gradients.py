@@ -120,17 +120,12 @@ def _table(rows: Iterable[Judged]) -> str:
     dtypes = [np.dtype(dtype).name for dtype in DTYPE_TOLERANCES]
     header = ["Function", "Formula, and the gradient by hand", "autodiff", "differences", "slope",
               *dtypes, "verdict"]  # fmt: skip
-    cells, shown = [], set()
+    cells = []
     for judged in rows:
-        function = _plain(judged.row.function)
-        formulas = "" if function in shown else "<br>".join(
-            f"{mark}{report.escape(text)}{mark}" for mark, text in _formulas(judged.row) if text
-        )  # fmt: skip
-        shown.add(function)
         checked = judged.report
         cells.append([
             f"`{judged.row.name}`",
-            formulas,
+            _formulas(judged.row),
             bound(checked.worst("autodiff")),
             bound(checked.worst("differences")),
             "linear" if math.isnan(checked.slope) else f"{checked.slope:.1f}",
@@ -148,31 +143,46 @@ def bound(error: float) -> str:
     return f"{up.create_decimal(repr(error)):e}"
 
 
-def _formulas(row: Case) -> list[tuple[str, str]]:
-    function, rule = _plain(row.function), _plain(row.vjp)
-    if inspect.getdoc(rule) is None:  # a layer, whose passes are closures
-        return [("*", "a layer: the rules of its functions, chained")]
-    return [("", summary(function)), ("**", derivation(rule))]
+def _formulas(row: Case) -> str:
+    """Formula and gradient of the function, or of each function that a layer is made of."""
+    parts = []
+    for function in row.shown:
+        name = f"`{function.__name__}`: " if len(row.shown) > 1 else ""
+        texts = report.escape(summary(function)), report.escape(derivation(function))
+        parts.append(f"{name}{texts[0]}<br>**{texts[1]}**")
+    return "<br>".join(parts)
 
 
 def summary(function: Callable) -> str:
     """What a docstring says first, with the formula that is set apart."""
     first, *others = _paragraphs(function)
-    return " ".join([first, *(text for text in others if text.startswith("    "))])
+    return " ".join(map(_on_one_line, [first, *filter(_is_set_apart, others)]))
 
 
-def derivation(rule: Callable) -> str:
-    """A docstring without the sections on arguments."""
-    return " ".join(_paragraphs(rule))
+def derivation(function: Callable) -> str:
+    """What stands under the rule of the function, or of a layer, which has none, under itself."""
+    try:
+        texts = _paragraphs(vjp_of(function))
+    except LookupError:
+        texts = [text for text in _paragraphs(function)[1:] if not _is_set_apart(text)]
+    return " ".join(map(_on_one_line, texts))
 
 
 def _paragraphs(function: Callable) -> list[str]:
+    """A docstring without the sections on arguments."""
     text = re.split(r"^(?:Args|Returns|Raises):$", inspect.getdoc(function) or "", flags=re.M)[0]
-    return [part for part in re.split(r"\n\s*\n", text) if part.strip()]
+    return [part.rstrip() for part in re.split(r"\n\s*\n", text) if part.strip()]
 
 
-def _plain(function: Callable) -> Callable:
-    return getattr(function, "func", function)
+def _is_set_apart(text: str) -> bool:
+    return text.startswith("    ")
+
+
+def _on_one_line(text: str) -> str:
+    """Formulas side by side are told apart by a semicolon, as on paper by the space between."""
+    if _is_set_apart(text):
+        text = re.sub(r"\s{2,}(?=[^\s\[])", "; ", text.strip()) + "."
+    return " ".join(text.split())
 
 
 # The figures

@@ -50,7 +50,7 @@ def sigmoid(x: Floats) -> Floats:
 
 
 def sigmoid_vjp(x: Floats, cotangent: Floats) -> Floats:
-    """f'(x) = e^-x / (1 + e^-x)^2.
+    """f'(x) = e^-x / (1 + e^-x)^2, as (1/u)' = -u' / u^2 with u = 1 + e^-x and u' = -e^-x.
 
     This is f(x) (1 - f(x)), as the slides write it, but without the cancellation by which 1 - f(40)
     rounds to 0.
@@ -69,7 +69,7 @@ def tanh(x: Floats) -> Floats:
 
 
 def tanh_vjp(x: Floats, cotangent: Floats) -> Floats:
-    """f'(x) = 4 sigmoid'(2x) = 4 / (e^x + e^-x)^2.
+    """f'(x) = 4 sigmoid'(2x) = 4 / (e^x + e^-x)^2, from f(x) = 2 sigmoid(2x) - 1.
 
     This is 1 - f(x)^2, which would round to 0 for |x| > 19.
     """
@@ -98,13 +98,14 @@ def leaky_relu(x: Floats, *, negative_slope: Setting = 0.1) -> Floats:
       ValueError: negative_slope is negative or not finite.
     """
     checks.nonnegative("negative_slope", negative_slope)
-    return jnp.where(x > 0, x, _gated(_floats(x), negative_slope))
+    return jnp.where(x > 0, x, _gated(_floats(x), jnp.asarray(negative_slope, x.dtype)))
 
 
 def leaky_relu_vjp(x: Floats, cotangent: Floats, *, negative_slope: Setting = 0.1) -> Floats:
     """f'(x) = 1 if x > 0 else a; f'(0) = a."""
     checks.nonnegative("negative_slope", negative_slope)
-    return jnp.where(x > 0, _shaped(cotangent, x), negative_slope * cotangent)
+    slope = jnp.asarray(negative_slope, x.dtype)
+    return jnp.where(x > 0, _shaped(cotangent, x), slope * cotangent)
 
 
 def elu(x: Floats, *, alpha: Setting = 1.0) -> Floats:
@@ -115,7 +116,7 @@ def elu(x: Floats, *, alpha: Setting = 1.0) -> Floats:
     """
     checks.nonnegative("alpha", alpha)
     below = jnp.minimum(_floats(x), 0)  # e^x of the branch not taken would overflow
-    return jnp.where(x >= 0, x, alpha * jnp.expm1(below))
+    return jnp.where(x >= 0, x, jnp.asarray(alpha, x.dtype) * jnp.expm1(below))
 
 
 def elu_vjp(x: Floats, cotangent: Floats, *, alpha: Setting = 1.0) -> Floats:
@@ -124,8 +125,8 @@ def elu_vjp(x: Floats, cotangent: Floats, *, alpha: Setting = 1.0) -> Floats:
     Autodiff writes e^x as expm1(x) + 1, which rounds to 0 for x < -37.
     """
     checks.nonnegative("alpha", alpha)
-    below = jnp.minimum(x, 0)
-    return _shaped(cotangent, x) * jnp.where(x >= 0, 1, alpha * jnp.exp(below))
+    slope_below = jnp.asarray(alpha, x.dtype) * jnp.exp(jnp.minimum(x, 0))
+    return _shaped(cotangent, x) * jnp.where(x >= 0, 1, slope_below)
 
 
 def selu(x: Floats) -> Floats:
@@ -150,7 +151,7 @@ def softplus(x: Floats) -> Floats:
 
 
 def softplus_vjp(x: Floats, cotangent: Floats) -> Floats:
-    """f'(x) = e^x / (1 + e^x) = sigmoid(x)."""
+    """f'(x) = e^x / (1 + e^x) = sigmoid(x), as (log u)' = u' / u with u = 1 + e^x."""
     return _shaped(cotangent, x) * sigmoid(x)
 
 
@@ -177,7 +178,10 @@ def gelu(x: Floats) -> Floats:
 
 
 def gelu_vjp(x: Floats, cotangent: Floats) -> Floats:
-    """f'(x) = Phi(x) + x phi(x), with Phi' = phi(x) = e^(-x^2 / 2) / sqrt(2 pi)."""
+    """f'(x) = Phi(x) + x phi(x), with Phi' = phi(x) = e^(-x^2 / 2) / sqrt(2 pi).
+
+    By the product rule; phi is the density of the normal distribution.
+    """
     density = jnp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return _shaped(cotangent, x) * (0.5 * lax.erfc(-x / math.sqrt(2)) + _gated(x, density))
 
@@ -191,9 +195,9 @@ def gelu_tanh(x: Floats) -> Floats:
 
 
 def gelu_tanh_vjp(x: Floats, cotangent: Floats) -> Floats:
-    """f'(x) = s(v) + x v' s'(v), with s = sigmoid and v = 2u.
+    """f'(x) = s(v) + x s'(v) v' by the product and the chain rule, with s = sigmoid and v = 2u.
 
-    v' = sqrt(8/pi) (1 + 0.134145 x^2).
+    v = sqrt(8/pi) (x + 0.044715 x^3), so v' = sqrt(8/pi) (1 + 0.134145 x^2).
     """
     v = _gelu_exponent(x)
     slope = math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x)
@@ -275,9 +279,10 @@ def softmax(x: Floats, *, axis: int = -1) -> Floats:
 def softmax_vjp(x: Floats, cotangent: Floats, *, axis: int = -1) -> Floats:
     """dx_i = f_i (dy_i - sum_j f_j dy_j).
 
-    d f_j / d x_i = f_j ([i = j] - f_i), and dx_i = sum_j dy_j d f_j / d x_i. As sum_j f_j = 1, a
-    constant may be taken from all dy: that of the largest score, so that a dominant f_i does not
-    cancel.
+    With e_j = e^x_j and s = sum_k e_k, f_j = e_j / s, so by the quotient rule d f_j / d x_i =
+    ([i = j] e_j s - e_j e_i) / s^2 = f_j ([i = j] - f_i), and dx_i = sum_j dy_j d f_j / d x_i. As
+    sum_j f_j = 1, a constant may be taken from all dy: that of the largest score, so that a
+    dominant f_i does not cancel.
     """
     f = softmax(x, axis=axis)
     largest = f == f.max(axis, keepdims=True)
@@ -302,7 +307,10 @@ def log_softmax(x: Floats, *, axis: int = -1) -> Floats:
 
 
 def log_softmax_vjp(x: Floats, cotangent: Floats, *, axis: int = -1) -> Floats:
-    """dx_i = dy_i - softmax(x)_i sum_j dy_j, from d f_j / d x_i = [i = j] - softmax(x)_i."""
+    """dx_i = dy_i - softmax(x)_i sum_j dy_j, from d f_j / d x_i = [i = j] - softmax(x)_i.
+
+    The second term is that of the logarithm: d log(sum_k e^x_k) / d x_i = e^x_i / sum_k e^x_k.
+    """
     dy = _shaped(cotangent, x)
     return dy - softmax(x, axis=axis) * dy.sum(axis, keepdims=True)
 

@@ -49,7 +49,10 @@ def cost(params: Params, inputs: Inputs, labels: Labels) -> Float[Array, ""]:
 
 
 def cost_vjp(params: Params, inputs: Inputs, labels: Labels, cotangent: Float[Array, ""]) -> Params:
-    """d C / d w = (1/m) x^T (p - y) and d C / d b = (1/m) sum_i (p_i - y_i), by the chain rule."""
+    """d C / d w = (1/m) x^T (p - y) and d C / d b = (1/m) sum_i (p_i - y_i), by the chain rule.
+
+    d C / d z_i = (p_i - y_i) / m for the logit z_i = x_i w + b, whose slopes are x_i and 1.
+    """
     return jax.tree.map(lambda grad: cotangent * grad, propagate(params, inputs, labels)[1])
 
 

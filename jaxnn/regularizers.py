@@ -22,7 +22,7 @@ def l1_penalty_vjp(
     weights: Float[Array, "..."], cotangent: Float[Array, ""], *, strength: Number
 ) -> Float[Array, "..."]:
     """d R / d W_ij = lambda sign(W_ij), with the subgradient 0 at W_ij = 0."""
-    return cotangent * strength * jnp.sign(weights)
+    return _times(strength, cotangent * jnp.sign(weights))
 
 
 def l2_penalty(weights: Float[Array, "..."], *, strength: Number) -> Float[Array, ""]:
@@ -38,7 +38,7 @@ def l2_penalty_vjp(
     weights: Float[Array, "..."], cotangent: Float[Array, ""], *, strength: Number
 ) -> Float[Array, "..."]:
     """d R / d W_ij = 2 lambda W_ij."""
-    return cotangent * 2.0 * strength * weights
+    return _times(strength, cotangent * 2.0 * weights)
 
 
 def elastic_net_penalty(
@@ -58,7 +58,8 @@ def elastic_net_penalty_vjp(
 
 
 def _times(strength: Number, size: Array) -> Array:
-    """strength * size, where a strength of 0 wins over a size that overflowed."""
+    """strength * size, where a strength of 0 wins over a size that is infinite."""
+    strength = jnp.asarray(strength, size.dtype)
     return jnp.where(strength == 0, 0, strength * size)
 
 

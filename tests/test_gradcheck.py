@@ -126,6 +126,26 @@ def test_dtype_is_kept(row, dtype):
     assert {leaf.dtype for leaf in jax.tree.leaves((y, gradients))} == {np.dtype(dtype)}
 
 
+SETTINGS = ("negative_slope", "alpha", "delta", "strength", "l1", "l2", "epsilon", "rate")
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if {*getattr(r.function, "keywords", {})} & {*SETTINGS}],
+    ids=lambda row: row.name,
+)  # fmt: skip
+def test_dtype_is_kept_by_a_setting_of_another_one(row):
+    settings = row.function.keywords
+    inputs = jax.tree.map(lambda leaf: cast(leaf, jnp.bfloat16), row.inputs)
+
+    @jax.jit
+    def run(inputs, settings):
+        y = row.function.func(*inputs, **settings)
+        return y, row.vjp.func(*inputs, y, **settings)
+
+    swept = jax.tree.map(jnp.float32, settings)
+    assert {leaf.dtype for leaf in jax.tree.leaves(run(inputs, swept))} == {np.dtype(jnp.bfloat16)}
+
+
 def test_wrong_autodiff_is_told_from_a_wrong_rule():
     @jax.custom_jvp
     def square(x):

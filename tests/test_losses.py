@@ -384,6 +384,51 @@ def test_bad_labels_are_refused(plain, name, suffix):
             function(z, jnp.asarray([0, label, 0]), *cotangent)
 
 
+PROBABILITIES = {  # loss -> which of its inputs are probabilities
+    "binary_cross_entropy": ("probabilities", "labels"),
+    "sigmoid_binary_cross_entropy": (None, "labels"),
+    "softmax_cross_entropy_with_soft_targets": (None, "targets"),
+    "categorical_cross_entropy": ("probabilities", "targets"),
+    "kl_divergence": ("predictions", "targets"),
+    "js_divergence": ("predictions", "targets"),
+}
+
+
+@pytest.mark.parametrize("suffix", ["", "_vjp"])
+@pytest.mark.parametrize("name", PROBABILITIES)
+def test_known_value_that_is_no_probability_is_refused_and_a_traced_one_passes(name, suffix):
+    function = getattr(losses, name + suffix)
+    right = jnp.full((2, 2), 0.5)
+    cotangent = [jnp.ones((2, 2) if PROBABILITIES[name][1] == "labels" else 2)] if suffix else []
+    for position, what in enumerate(PROBABILITIES[name]):
+        for value in (-0.25, 1.25):
+            inputs = [right, right]
+            inputs[position] = right.at[1, 0].set(value)
+            jax.jit(function)(*inputs, *cotangent)
+            if what is None:
+                function(*inputs, *cotangent)
+                continue
+            with pytest.raises(ValueError, match=rf"{what} must be in \[0, 1\], got {value}"):
+                function(*inputs, *cotangent)
+
+
+def test_known_targets_of_smooth_labels_must_be_probabilities():
+    with pytest.raises(ValueError, match=r"targets must be in \[0, 1\], got 2"):
+        losses.smooth_labels(jnp.asarray([[0.0, 2.0]]))
+
+
+@pytest.mark.parametrize("targets", [[0, 1], [0.5, -1.0], [1.0, np.nan]])
+def test_known_hinge_target_must_be_minus_one_or_one(targets):
+    scores, targets = jnp.asarray([0.3, 2.0]), jnp.asarray(targets)
+    wrong = next(float(t) for t in targets if abs(t) != 1)
+    for function, cotangent in ((losses.hinge, []), (losses.hinge_vjp, [jnp.ones(2)])):
+        with pytest.raises(ValueError, match=rf"targets must be -1 or \+1, got {wrong:g}"):
+            function(scores, targets, *cotangent)
+        jax.jit(function)(scores, targets, *cotangent)
+    with pytest.raises(ValueError, match=r"must be -1 or \+1"):  # a constant, though within a jit
+        jax.jit(lambda s: losses.hinge(s, targets))(scores)
+
+
 @pytest.mark.parametrize("name", REFERENCES)
 def test_label_outside_the_range_costs_inf_where_it_is_traced(name):
     for label in (4, -1):

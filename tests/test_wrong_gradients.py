@@ -5,7 +5,26 @@ import jax.numpy as jnp
 import pytest
 
 from jaxnn import activations, gradcheck, layers, losses
-from jaxnn.activations import sigmoid, softmax
+from jaxnn.activations import SELU_ALPHA, sigmoid, softmax
+
+
+def by_layer(layer):
+    """As if the layer were another one."""
+
+    def wrong(rule, params, x, state, key, dy):
+        return layer.backward(params, x, dy)
+
+    return wrong
+
+
+def interleaved(rule, params, x, state, key, dy):
+    """As if the three pieces of a unit did not stand side by side."""
+
+    def regroup(x, *shape):
+        return x.reshape(4, *shape).swapaxes(1, 2).reshape(4, 6)
+
+    return params, regroup(activations.maxout_vjp(regroup(x, 3, 2), dy, pieces=3), 2, 3)
+
 
 # mistake: (row of the table, wrong rule, the judges that catch it); the right rule comes in first
 ROWS = {row.name: row for row in gradcheck.cases()}
@@ -194,6 +213,27 @@ WRONG = {
         lambda rule, x, w, b, dy: rule(x, w, b, dy)[:2],
         ("structure",),
     ),
+    "slope of another layer": ("leaky_relu (layer)", by_layer(layers.leaky_relu()), ALL),
+    "alpha of another layer": ("elu (layer)", by_layer(layers.elu()), ALL),
+    "pieces of the layer interleaved": ("maxout (layer)", interleaved, ALL),
+    "straight through the layer": ("step (layer)", by_layer(layers.identity), ALL),
+    "rule of the neighbour": ("gelu (layer)", by_layer(layers.gelu_tanh), ALL),
+    "relu's rule behind swish": ("swish (layer)", by_layer(layers.relu), ALL),
+    "hard rule behind the smooth function": ("tanh (layer)", by_layer(layers.hard_tanh), ALL),
+    "sigmoid's rule behind hard_sigmoid": ("hard_sigmoid (layer)", by_layer(layers.sigmoid), ALL),
+    "scale of selu forgotten": ("selu (layer)", by_layer(layers.elu(SELU_ALPHA)), ALL),
+    "range of hard_tanh for hard_swish": ("hard_swish (layer)", by_layer(layers.hard_tanh), ALL),
+    "value taken for the slope": (
+        "softplus (layer)",
+        lambda rule, params, x, state, key, dy: (params, dy * activations.softplus(x)),
+        ALL,
+    ),
+    "softmax over the batch": (
+        "softmax (layer)",
+        lambda rule, params, x, state, key, dy: (params, activations.softmax_vjp(x, dy, axis=0)),
+        ALL,
+    ),
+    "logarithm forgotten": ("log_softmax (layer)", by_layer(layers.softmax), ALL),
     "activation skipped": (
         "serial",
         lambda rule, params, x, state, key, dy: _without_activation(params, x, dy),

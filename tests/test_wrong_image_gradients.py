@@ -69,6 +69,11 @@ def _survival_probability_forgotten(rule, params, x, state, key, dy):
     return jax.tree.map(lambda leaf: leaf / 0.7, dparams), dy + (dx - dy) / 0.7
 
 
+def _pooled_by(layer, params, x, state, key, dy, train=True):
+    """As if another layer had pooled."""
+    return layer.backward(params, layer.forward(params, state, x, key, train)[2], dy)
+
+
 # mistake: (row of the table, wrong rule); the right rule comes in first
 WRONG = {
     "kernel not flipped": (
@@ -146,6 +151,35 @@ WRONG = {
         lambda rule, x, rows, columns, dy: rule(x, jnp.array([0, 1, 3, 5]), columns, dy),
     ),
     "regions drawn anew by the layer": ("fractional_max_pool2d", _key_used_anew),
+    "shifted regions drawn anew": ("fractional_max_pool2d (pseudorandom)", _key_used_anew),
+    "regions in a random order instead of shifted": (
+        "fractional_max_pool2d (pseudorandom)",
+        lambda rule, *arguments: _pooled_by(layers.fractional_max_pool2d(1.3), *arguments),
+    ),
+    "shifted regions do not overlap": (
+        "fractional_max_pool2d (pseudorandom, overlapping)",
+        lambda rule, *arguments: _pooled_by(
+            layers.fractional_max_pool2d(1.3, pseudorandom=True), *arguments
+        ),
+    ),
+    "regions of the evaluation": (
+        "fractional_max_pool2d (overlapping)",
+        lambda rule, *arguments: _pooled_by(
+            layers.fractional_max_pool2d(1.5, overlapping=True), *arguments, train=False
+        ),
+    ),
+    "kernel moved in its padding": (
+        "convolve2d (kernel larger than the image, SAME)",
+        lambda rule, x, w, dy: layers.convolve2d_vjp(x, w, dy, padding=((3, 1), (2, 1))),
+    ),
+    "all taps counted where few see the image": (
+        "mean_of_windows (larger than the image, SAME)",
+        lambda rule, x, dy: rule(x, dy) * (5 * 4) / (7 * 5),
+    ),
+    "winner outside the image": (
+        "max_of_windows (larger than the image, SAME)",
+        lambda rule, x, dy: jnp.where(x > 0, 0, rule(x, dy)),
+    ),
     "regions do not overlap": (
         "max_of_regions (overlapping=True)",
         lambda rule, x, rows, columns, dy: layers.max_of_regions_vjp(x, rows, columns, dy),

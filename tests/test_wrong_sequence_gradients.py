@@ -14,6 +14,7 @@ from tests.test_optimizers import assert_same_path
 from tests.test_wrong_gradients import ALL
 
 ROWS = {row.name: row for row in gradcheck.cases("losses", "sequences")}
+NORM = layers.layer_norm(epsilon=0.1)  # that of the blocks in the table
 
 
 def replaced(position, change):
@@ -218,6 +219,23 @@ def skip_dropped(rule, params, x, state, key, dy):
     return dparams, dx - dy
 
 
+def with_norm(norm):
+    """The rule of an encoder block with another norm."""
+
+    def wrong(rule, params, x, state, key, dy):
+        smooth = layers.tanh
+        block = layers.encoder_block(4, 2, 5, norm=norm, norm_first=False, activation=smooth)
+        return block.backward(params, block.forward(params, state, x, key, True)[2], dy)
+
+    return wrong
+
+
+def statistics_constant(params, x, dy):
+    dparams, _ = NORM.backward(params, x, dy)
+    deviation = jnp.sqrt(x.var(axis=-1, keepdims=True) + 0.1)
+    return dparams, jnp.broadcast_to(params["scale"], dy.shape) * dy / deviation
+
+
 WRONG = {
     "duplicate ids overwrite": (
         "lookup",
@@ -307,6 +325,14 @@ WRONG = {
     "positions scaled": ("add_positions", lambda rule, x, dy: dy * jnp.sqrt(x.shape[-1])),
     "skip dropped": ("residual", skip_dropped),
     "skip dropped in the block": ("encoder_block (norm first)", skip_dropped),
+    "epsilon of another block": (
+        "encoder_block (norm last)",
+        with_norm(layers.layer_norm()),
+    ),
+    "statistics of the block's norm as constants": (
+        "encoder_block (norm last)",
+        with_norm(NORM._replace(backward=statistics_constant)),
+    ),
     "smoothed targets forgotten": (
         "smoothed_softmax_cross_entropy (alpha=0.4)",
         lambda rule, z, y, dy: losses.softmax_cross_entropy_vjp(z, y, dy),

@@ -101,12 +101,37 @@ def layer_cases() -> list[Case]:
     return [
         case(layers.affine, x, kernel, bias, argnums=(0, 1, 2)),
         case(layers.affine, x[:4], square, square[0], argnums=(0, 1, 2), note="square"),
-        layer_case("dense", layers.dense(3), (4,)),
-        layer_case("dense (square)", layers.dense(4), (4,)),
-        layer_case("dense (without bias)", layers.dense(3, use_bias=False), (4,)),
-        layer_case("dense (of images)", layers.dense(3), (2, 2, 4)),
-        layer_case("flatten", layers.flatten, (2, 3)),
-        layer_case("serial", network, (5,)),
+        layer_case("dense", layers.dense(3), (4,), layers.affine),
+        layer_case("dense (square)", layers.dense(4), (4,), layers.affine),
+        layer_case(
+            "dense (without bias)", layers.dense(3, use_bias=False), (4,), layers.affine
+        ),
+        layer_case("dense (of images)", layers.dense(3), (2, 2, 4), layers.affine),
+        layer_case("flatten", layers.flatten, (2, 3), layers.reshape),
+        layer_case("serial", network, (5,), layers.serial, layers.affine, activations.tanh),
+        *_activation_layers(),
+    ]  # fmt: skip
+
+
+def _activation_layers() -> list[Case]:
+    x = _away(2 * _random().normal(size=(4, 6)), -3, -1, 0, 1, 3)
+    plain = (
+        "identity", "step", "sigmoid", "tanh", "relu", "selu", "softplus", "swish", "gelu",
+        "gelu_tanh", "hard_sigmoid", "hard_tanh", "hard_swish", "softmax", "log_softmax",
+    )  # fmt: skip
+    made = {
+        **{name: getattr(layers, name) for name in plain},
+        "leaky_relu": layers.leaky_relu(0.3),
+        "elu": layers.elu(0.5),
+    }
+    rows = [
+        layer_case(f"{name} (layer)", layer, (6,), getattr(activations, name), x=x)
+        for name, layer in made.items()
+    ]
+    maxout = layers.maxout(3)
+    return [
+        *rows,
+        layer_case("maxout (layer)", maxout, (6,), activations.maxout, x=_apart(4, 6)),
     ]
 
 

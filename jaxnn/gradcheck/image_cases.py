@@ -1,10 +1,11 @@
 """The rows of the image, pooling, normalisation, dropout and residual layers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from jaxnn import layers
+from jaxnn import activations, layers
 from jaxnn.gradcheck.case import Case, case, layer_case
 
 
@@ -37,8 +38,12 @@ def _convolution_cases() -> list[Case]:
         convolution((5, 5, 2), (2, 2, 1, 4), "strides above the kernel", strides=3, groups=2),
         convolution((3, 4, 2), (3, 4, 2, 2), "kernel as large as the image", padding="VALID"),
         convolution((4, 1, 1), (3, 1, 1, 1), "width 1, SAME, dilation 2", dilation=2),
-        layer_case("conv2d", layers.conv2d(2, 3), (4, 3, 2), batch=2),
-        layer_case("conv2d (dilation, groups, padding, no bias)", bare, (4, 3, 2), batch=2),
+        convolution((2, 3, 1), (5, 4, 1, 2), "kernel larger than the image, SAME"),
+        layer_case("conv2d", layers.conv2d(2, 3), (4, 3, 2), layers.convolve2d, batch=2),
+        layer_case(
+            "conv2d (dilation, groups, padding, no bias)", bare, (4, 3, 2), layers.convolve2d,
+            batch=2,
+        ),
     ]  # fmt: skip
 
 
@@ -46,26 +51,47 @@ def _pooling_cases() -> list[Case]:
     x = _apart(2, 5, 4, 2)
     edges = np.asarray([0, 2, 3, 5], np.int32), np.asarray([0, 1, 3, 4], np.int32)
     overlapping: dict[str, Any] = {"window": (3, 2), "strides": (2, 1), "padding": "SAME"}
+    larger: dict[str, Any] = {"window": (7, 5), "padding": "SAME"}
     with_gaps: dict[str, Any] = {"window": 2, "strides": 3, "padding": ((1, 0), (0, 1))}
-    pools = {
-        "max_pool2d": layers.max_pool2d(2, strides=1),
-        "avg_pool2d": layers.avg_pool2d((3, 2), strides=2, padding="SAME"),
-        "fractional_max_pool2d": layers.fractional_max_pool2d(1.5),
+    fractional = layers.fractional_max_pool2d
+    pools: dict[str, tuple[layers.Layer, Callable]] = {
+        "max_pool2d": (layers.max_pool2d(2, strides=1), layers.max_of_windows),
+        "avg_pool2d": (
+            layers.avg_pool2d((3, 2), strides=2, padding="SAME"),
+            layers.mean_of_windows,
+        ),
+        "global_max_pool2d": (layers.global_max_pool2d, layers.max_of_image),
+        "global_avg_pool2d": (layers.global_avg_pool2d, layers.mean_of_image),
+        "fractional_max_pool2d": (fractional(1.5), layers.max_of_regions),
+        "fractional_max_pool2d (overlapping)": (
+            fractional(1.5, overlapping=True),
+            layers.max_of_regions,
+        ),
+        "fractional_max_pool2d (pseudorandom)": (
+            fractional(1.3, pseudorandom=True),
+            layers.max_of_regions,
+        ),
+        "fractional_max_pool2d (pseudorandom, overlapping)": (
+            fractional(1.3, pseudorandom=True, overlapping=True),
+            layers.max_of_regions,
+        ),
     }
     return [
         case(layers.max_of_windows, x),
         case(layers.max_of_windows, x, note="overlapping, SAME", **overlapping),
         case(layers.max_of_windows, x, note="gaps, padding", **with_gaps),
+        case(layers.max_of_windows, x, note="larger than the image, SAME", **larger),
         case(layers.mean_of_windows, x),
         case(layers.mean_of_windows, x, note="overlapping, SAME", **overlapping),
         case(layers.mean_of_windows, x, note="gaps, padding", **with_gaps),
+        case(layers.mean_of_windows, x, note="larger than the image, SAME", **larger),
         case(layers.max_of_image, x),
         case(layers.mean_of_image, x),
         case(layers.max_of_regions, x, *edges),
         case(layers.max_of_regions, x, *edges, overlapping=True),
         *(
-            _at(layer_case(name, pool, x.shape[1:], batch=2), x)
-            for name, pool in pools.items()
+            layer_case(name, pool, x.shape[1:], of, x=x)
+            for name, (pool, of) in pools.items()
         ),
     ]  # fmt: skip
 
@@ -81,21 +107,28 @@ def _norm_cases() -> list[Case]:
         case(layers.normalize_batch, images, scale, bias, argnums=(0, 1, 2), note="images"),
         case(layers.standardize, x, mean, variance, scale, bias, **given),
         case(layers.normalize_features, x, scale, bias, argnums=(0, 1, 2)),
-        layer_case("batch_norm", layers.batch_norm(epsilon=0.1), (4,), batch=5),
-        layer_case("batch_norm (evaluation)", layers.batch_norm(), (2, 4), train=False),
-        layer_case("layer_norm", layers.layer_norm(epsilon=0.1), (2, 4)),
+        layer_case(
+            "batch_norm", layers.batch_norm(epsilon=0.1), (4,), layers.normalize_batch, batch=5
+        ),
+        layer_case(
+            "batch_norm (evaluation)", layers.batch_norm(), (2, 4), layers.standardize, train=False
+        ),
+        layer_case("layer_norm", layers.layer_norm(epsilon=0.1), (2, 4), layers.normalize_features),
     ]
 
 
 def _dropout_cases() -> list[Case]:
     random = np.random.default_rng(3)
+    thinned, of = layers.drop_connect(3, 0.4), (layers.affine, layers.drop_elements)
     x, kept = random.normal(size=(4, 3)), random.uniform(size=(4, 3)) > 0.4
     return [
         case(layers.drop_elements, x, kept, rate=0.4),
-        layer_case("dropout", layers.dropout(0.4), (6,)),
-        layer_case("dropout (evaluation)", layers.dropout(0.4), (6,), train=False),
-        layer_case("drop_connect", layers.drop_connect(3, 0.4), (4,)),
-        layer_case("drop_connect (evaluation)", layers.drop_connect(3, 0.4), (4,), train=False),
+        layer_case("dropout", layers.dropout(0.4), (6,), layers.drop_elements),
+        layer_case(
+            "dropout (evaluation)", layers.dropout(0.4), (6,), activations.identity, train=False
+        ),
+        layer_case("drop_connect", thinned, (4,), *of),
+        layer_case("drop_connect (evaluation)", thinned, (4,), layers.affine, train=False),
     ]
 
 
@@ -103,6 +136,7 @@ def _residual_cases() -> list[Case]:
     random = np.random.default_rng(4)
     x, branch = random.normal(size=(2, 4, 3))
     dense = layers.serial(layers.dense(3), layers.tanh)
+    of = layers.residual, layers.serial
     network = layers.serial(
         layers.conv2d(2, 3, use_bias=False),
         layers.batch_norm(epsilon=0.5),
@@ -115,23 +149,20 @@ def _residual_cases() -> list[Case]:
     )
     return [
         case(layers.add_branch, x, branch, np.asarray(0.7), argnums=(0, 1)),
-        layer_case("residual (dense, tanh)", layers.residual(dense), (3,)),
-        layer_case("stochastic_depth", layers.stochastic_depth(dense, 0.7), (3,)),
+        layer_case("residual (dense, tanh)", layers.residual(dense), (3,), *of),
+        layer_case(
+            "stochastic_depth", layers.stochastic_depth(dense, 0.7), (3,), layers.add_branch
+        ),
         layer_case(
             "stochastic_depth (evaluation)",
             layers.stochastic_depth(dense, 0.7),
             (3,),
+            layers.add_branch,
             train=False,
         ),
-        layer_case("reshape", layers.reshape((3, 2)), (2, 3)),
-        layer_case("serial (image network)", network, (4, 4, 1), seed=2),
+        layer_case("reshape", layers.reshape((3, 2)), (2, 3), layers.reshape),
+        layer_case("serial (image network)", network, (4, 4, 1), layers.serial, seed=2),
     ]
-
-
-def _at(row: Case, x: np.ndarray) -> Case:
-    """The case of a layer with these images as its input."""
-    params, _, *rest = row.inputs
-    return row._replace(inputs=(params, x, *rest))
 
 
 def _apart(*shape: int) -> np.ndarray:

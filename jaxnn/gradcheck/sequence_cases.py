@@ -14,12 +14,11 @@ def sequence_cases() -> list[Case]:
 def _embeddings() -> list[Case]:
     random = np.random.default_rng(0)
     table, ids = random.normal(size=(5, 3)), np.array([[1, 4, 1], [0, 1, 4]])  # with duplicates
-    layer = layer_case("embedding", layers.embedding(5, 3), (3,))
-    params, _, *rest = layer.inputs
+    embedding = layers.embedding(5, 3)
     return [
         case(layers.lookup, table, ids),
         case(layers.lookup, table, ids[0, 0], note="no batch"),
-        layer._replace(inputs=(params, ids + 0.5, *rest)),  # cut to the ids
+        layer_case("embedding", embedding, (3,), layers.lookup, x=ids + 0.5),  # cut to the ids
     ]
 
 
@@ -53,14 +52,15 @@ def _recurrent_layers() -> list[Case]:
     rows = []
     for make in (layers.elman, layers.gru, layers.lstm):
         name = make.__name__
+        of = layers.unroll, getattr(layers, f"{name}_cell"), layers.affine
         rows += [
-            layer_case(name, make(3), (5, 2)),
-            layer_case(f"{name} (sequences, square)", make(3, return_sequences=True), (4, 3)),
+            layer_case(name, make(3), (5, 2), *of),
+            layer_case(f"{name} (sequences, square)", make(3, return_sequences=True), (4, 3), *of),
         ]
     return [
         *rows,
-        layer_case("lstm (one step, width 1, batch 1)", layers.lstm(1), (1, 1), batch=1),
-        layer_case("lstm of lstm", layers.serial(*_stack()), (4, 2)),
+        layer_case("lstm (one step, width 1, batch 1)", layers.lstm(1), (1, 1), *of, batch=1),
+        layer_case("lstm of lstm", layers.serial(*_stack()), (4, 2), layers.serial, *of),
     ]
 
 
@@ -80,7 +80,9 @@ def _attention() -> list[Case]:
     x, in_kernel, out_kernel = draw(2, 5, 4), draw(4, 12) / 2, draw(4, 4) / 2
     several = (x, in_kernel, draw(12), out_kernel, draw(4))
     all_five = (0, 1, 2, 3, 4)
-    causal = np.tril(np.ones((5, 5), bool))
+    causal, causal_layer = np.tril(np.ones((5, 5), bool)), layers.self_attention(2, causal=True)
+    positions = layers.positional_encoding()
+    parts = layers.multi_head_attention, layers.dot_product_attention
 
     def attend(*inputs, note, mask=None):
         masked = {} if mask is None else {"mask": jnp.asarray(mask)}
@@ -88,8 +90,9 @@ def _attention() -> list[Case]:
         return case(attention, *inputs, argnums=(0, 1, 2), note=note, **masked)
 
     def block(name, **settings):
-        layer = layers.encoder_block(4, 2, 5, norm=layers.tanh, activation=layers.tanh, **settings)
-        return layer_case(f"encoder_block ({name})", layer, (3, 4))
+        norm, smooth = layers.layer_norm(epsilon=0.1), layers.tanh
+        layer = layers.encoder_block(4, 2, 5, norm=norm, activation=smooth, **settings)
+        return layer_case(f"encoder_block ({name})", layer, (3, 4), layers.encoder_block, *parts)
 
     return [
         attend(q, k, v, note="queries and keys"),
@@ -103,11 +106,11 @@ def _attention() -> list[Case]:
             mask=jnp.asarray(causal),
         ),
         case(layers.add_positions, x),
-        layer_case("positional_encoding", layers.positional_encoding(), (5, 3)),
-        layer_case("self_attention", layers.self_attention(2), (5, 4)),
-        layer_case("self_attention (causal)", layers.self_attention(2, causal=True), (5, 4)),
-        layer_case("self_attention (one step, width 1)", layers.self_attention(1), (1, 1)),
-        layer_case("residual", layers.residual(layers.tanh), (3,)),
+        layer_case("positional_encoding", positions, (5, 3), layers.add_positions),
+        layer_case("self_attention", layers.self_attention(2), (5, 4), *parts),
+        layer_case("self_attention (causal)", causal_layer, (5, 4), *parts),
+        layer_case("self_attention (one step, width 1)", layers.self_attention(1), (1, 1), *parts),
+        layer_case("residual", layers.residual(layers.tanh), (3,), layers.residual),
         block("norm first"),
         block("norm last", norm_first=False),
     ]  # fmt: skip

@@ -1,4 +1,11 @@
-"""Layers: triples of pure functions, each with its backward pass derived by hand."""
+"""Layers: triples of pure functions, each with its backward pass derived by hand.
+
+Numbers up to 1e4, subnormal ones, equal ones, and one far above the others give finite values and
+gradients. Beyond, sums and products follow IEEE arithmetic: what overflows is inf, and inf - inf
+and 0 * inf are NaN, as wherever matrices are multiplied; a training run records the first step at
+which that happens. Layers that neither add nor multiply (activations, maxima, dropout, embedding,
+changes of shape) have a value and a gradient for infinite inputs too.
+"""
 
 from jaxnn.layers.attention import add_positions as add_positions
 from jaxnn.layers.attention import add_positions_vjp as add_positions_vjp
@@ -31,15 +38,32 @@ from jaxnn.layers.dropout import drop_elements_vjp as drop_elements_vjp
 from jaxnn.layers.dropout import dropout as dropout
 from jaxnn.layers.dropout import stochastic_depth as stochastic_depth
 from jaxnn.layers.elementwise import activation as activation
+from jaxnn.layers.elementwise import elu as elu
 from jaxnn.layers.elementwise import flatten as flatten
+from jaxnn.layers.elementwise import gelu as gelu
+from jaxnn.layers.elementwise import gelu_tanh as gelu_tanh
+from jaxnn.layers.elementwise import hard_sigmoid as hard_sigmoid
+from jaxnn.layers.elementwise import hard_swish as hard_swish
+from jaxnn.layers.elementwise import hard_tanh as hard_tanh
 from jaxnn.layers.elementwise import identity as identity
+from jaxnn.layers.elementwise import leaky_relu as leaky_relu
+from jaxnn.layers.elementwise import log_softmax as log_softmax
+from jaxnn.layers.elementwise import maxout as maxout
 from jaxnn.layers.elementwise import relu as relu
 from jaxnn.layers.elementwise import reshape as reshape
+from jaxnn.layers.elementwise import selu as selu
 from jaxnn.layers.elementwise import sigmoid as sigmoid
+from jaxnn.layers.elementwise import softmax as softmax
+from jaxnn.layers.elementwise import softplus as softplus
+from jaxnn.layers.elementwise import step as step
+from jaxnn.layers.elementwise import swish as swish
 from jaxnn.layers.elementwise import tanh as tanh
 from jaxnn.layers.embedding import embedding as embedding
 from jaxnn.layers.embedding import lookup as lookup
 from jaxnn.layers.embedding import lookup_vjp as lookup_vjp
+from jaxnn.layers.fractional import fractional_max_pool2d as fractional_max_pool2d
+from jaxnn.layers.fractional import max_of_regions as max_of_regions
+from jaxnn.layers.fractional import max_of_regions_vjp as max_of_regions_vjp
 from jaxnn.layers.layer import Layer as Layer
 from jaxnn.layers.layer import serial as serial
 from jaxnn.layers.layer import stateless as stateless
@@ -53,13 +77,10 @@ from jaxnn.layers.norm import normalize_features_vjp as normalize_features_vjp
 from jaxnn.layers.norm import standardize as standardize
 from jaxnn.layers.norm import standardize_vjp as standardize_vjp
 from jaxnn.layers.pool import avg_pool2d as avg_pool2d
-from jaxnn.layers.pool import fractional_max_pool2d as fractional_max_pool2d
 from jaxnn.layers.pool import global_avg_pool2d as global_avg_pool2d
 from jaxnn.layers.pool import global_max_pool2d as global_max_pool2d
 from jaxnn.layers.pool import max_of_image as max_of_image
 from jaxnn.layers.pool import max_of_image_vjp as max_of_image_vjp
-from jaxnn.layers.pool import max_of_regions as max_of_regions
-from jaxnn.layers.pool import max_of_regions_vjp as max_of_regions_vjp
 from jaxnn.layers.pool import max_of_windows as max_of_windows
 from jaxnn.layers.pool import max_of_windows_vjp as max_of_windows_vjp
 from jaxnn.layers.pool import max_pool2d as max_pool2d

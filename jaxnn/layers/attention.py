@@ -62,7 +62,10 @@ def dot_product_attention_vjp(
         dv = A^T dy    dA = dy v^T    dS_ij = A_ij (dA_ij - sum_l A_il dA_il)
         dq = dS k / sqrt(dim)         dk = dS^T q / sqrt(dim)
 
-    Where the mask forbids, A is 0 and stays 0: dS is 0 there.
+    y_ia = sum_j A_ij v_ja, so dv_ja = sum_i A_ij dy_ia and dA_ij = sum_a dy_ia v_ja. Each row of A
+    is a softmax: d A_il / d S_ij = A_il ([j = l] - A_ij), which, times dA_il and summed over l, is
+    dS_ij. S_ij = sum_a q_ia k_ja / sqrt(dim), so dq_ia = sum_j dS_ij k_ja / sqrt(dim) and dk_ja =
+    sum_i dS_ij q_ia / sqrt(dim). Where the mask forbids, A is 0 and stays 0: dS is 0 there.
     """
     scores, allowed = _scores(query, key, mask)
     weights = jnp.where(allowed, softmax(scores), 0)
@@ -135,8 +138,13 @@ def multi_head_attention_vjp(
 ]:
     """The chain rule: affine, attention, affine, walked backwards.
 
-    To cut into heads and to merge them moves numbers; each undoes the other. (Under `jit` the
-    values that are made again here are those of the forward pass, and XLA makes them once.)
+        dH = dy W_O^T      dW_O = H^T dy      db_O = sum dy      with H = concat(head_1, ...)
+        dx = dP W_in^T     dW_in = x^T dP     db_in = sum dP     with P = x W_in + b_in
+
+    H and P stand for all steps, one per row. Between them lies attention: dH, cut into heads, gives
+    (dq_i, dk_i, dv_i) of each head by its rule, and these, merged again, are dP. To cut and to
+    merge moves numbers; each undoes the other. (Under `jit` the values that are made again here are
+    those of the forward pass, and XLA makes them once.)
     """
     q, k, v = _heads(affine(x, in_kernel, in_bias), num_heads)
     merged = _merged(dot_product_attention(q, k, v, mask=mask))
@@ -281,10 +289,13 @@ def encoder_block(
 ) -> Layer:
     """A Transformer block: attention over the steps, then a network within each step.
 
-    norm_first: y = x + attention(norm(x)), z = y + network(norm(y)), which trains without a
-    warm-up of the learning rate [Xiong et al. 2020]. Otherwise y = norm(x + attention(x)), z =
-    norm(y + network(y)) [Vaswani et al. 2017, section 3.1]. It is a composition of layers, so its
-    backward pass is theirs, walked in reverse.
+        y = x + attention(norm(x))     z = y + network(norm(y))     norm_first [Xiong et al. 2020]
+        y = norm(x + attention(x))     z = norm(y + network(y))     otherwise [Vaswani et al. 2017]
+
+    It is a composition of layers, so its backward pass is theirs, walked in reverse: with a(x) =
+    attention(norm(x)) and n(y) = network(norm(y)), dy = dz + (d n / d y)^T dz and dx = dy +
+    (d a / d x)^T dy for norm_first, which trains without a warm-up of the learning rate, as dz has
+    a way to x past all norms. Otherwise each sum stands behind a norm, whose rule comes first.
 
     Args:
       features: width of a step, of the input as of the output.

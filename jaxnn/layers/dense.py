@@ -31,9 +31,11 @@ def affine_vjp(
     bias: Float[Array, " n_out"],
     cotangent: Float[Array, "*batch n_out"],
 ) -> tuple[Float[Array, "*batch n_in"], Float[Array, "n_in n_out"], Float[Array, " n_out"]]:
-    """y_no = sum_i x_ni W_io + b_o, so dx = dy W^T, dW = x^T dy, db = sum_n dy_n.
+    """dx = dy W^T, dW = x^T dy, db = sum_n dy_n.
 
-    These are the equations BP2 to BP4 of ann_session for a whole batch [Nielsen 2015, ch. 2].
+    y_no = sum_i x_ni W_io + b_o, so x_ni reaches every y_no by W_io: dx_ni = sum_o dy_no W_io. W_io
+    reaches y_no by x_ni in every example: dW_io = sum_n x_ni dy_no; and b_o by 1. These are the
+    equations BP2 to BP4 of ann_session for a whole batch [Nielsen 2015, ch. 2].
     """
     del bias
     x_rows = x.reshape(-1, x.shape[-1])  # [examples, n_in]

@@ -62,11 +62,11 @@ def checked_key(key: jax.Array | None, name: str) -> jax.Array:
 
 
 def serial(*layers: Layer) -> Layer:
-    """One layer after the other; itself a Layer, so it nests.
+    """One layer after the other, x_i = f_i(x_(i-1)) for i = 1, ..., n; itself a Layer, so it nests.
 
-    forward threads x through f = f_n o ... o f_1; backward walks the same list in reverse, which
-    is the chain rule: dx_(i-1) = (d f_i / d x_(i-1))^T dx_i. The gradient with respect to the
-    input x_0 comes back too; under `jit`, XLA removes it where nobody reads it.
+    dx_(i-1) = (d f_i / d x_(i-1))^T dx_i for i = n, ..., 1, the chain rule: backward walks the same
+    list in reverse, and each layer adds the gradient of its own params. The gradient with respect
+    to the input x_0 comes back too; under `jit`, XLA removes it where nobody reads it.
 
     Raises:
       TypeError: one of the layers is not a Layer.

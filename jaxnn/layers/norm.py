@@ -33,9 +33,10 @@ def normalize_batch_vjp(
 ) -> tuple[Rows, Features, Features]:
     """dx = (e - mean e - u mean(e u)) / s, with u = (x - m) / s and e = g dy; dg = sum dy u.
 
-    db = sum dy. Through u alone, dx would be e / s. But m and s are functions of every x_n, too:
-    d u_k / d m = -1 / s and d m / d x_n = 1 / N give the second term; d u_k / d s = -u_k / s and
-    d s / d x_n = (x_n - m) / (N s) = u_n / N give the third.
+    db = sum dy, as y = g u + b. dx_n is the sum over k of e_k times d u_k / d x_n, in three ways.
+    Directly: e_n / s. Through m: d u_k / d m = -1 / s and d m / d x_n = 1 / N, so -(mean e) / s.
+    Through s: d u_k / d s = -u_k / s; s^2 = mean (x_k - m)^2 + epsilon gives 2 s d s / d x_n =
+    2 (x_n - m) / N (m may move: sum_k (x_k - m) = 0), so d s / d x_n = u_n / N: -u_n mean(e u) / s.
     """
     del bias
     check_cotangent(cotangent, x.shape)
@@ -74,7 +75,11 @@ def standardize_vjp(
     *,
     epsilon: checks.Number = 1e-3,
 ) -> tuple[Rows, Features, Features]:
-    """dx = g dy / s, dg = sum dy (x - m) / s, db = sum dy; m and s are not differentiated."""
+    """dx = g dy / s, dg = sum dy (x - m) / s, db = sum dy; m and s are not differentiated.
+
+    y is linear in x, of slope g / s, in g, of slope (x - m) / s, and in b, of slope 1; every row
+    has a part in g and b, hence the sums.
+    """
     del bias
     check_cotangent(cotangent, x.shape)
     unit, deviation = _units(x, mean, variance, epsilon)
@@ -101,7 +106,9 @@ def normalize_features_vjp(
 ) -> tuple[Rows, Features, Features]:
     """As in batch norm, dx = (e - mean e - u mean(e u)) / s, but with means over the features.
 
-    The scale differs from feature to feature, so e = g dy has to stand inside the means.
+    u = (x - m) / s, e = g dy; dg = sum dy u and db = sum dy, over the examples. The derivation is
+    that of `normalize_batch_vjp`, with the D features of an example in the place of the N examples
+    of a feature. The scale differs from feature to feature, so e has to stand inside the means.
     """
     del bias
     check_cotangent(cotangent, x.shape)

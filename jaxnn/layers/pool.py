@@ -1,19 +1,18 @@
-"""Pooling: the maximum or the mean over windows, whole images or random regions, per channel.
+"""Pooling: the maximum or the mean over windows or whole images, per channel.
 
 Of tied maxima the first, row by row, takes the gradient: one of the subgradients, and the one that
 leaves the sum of the gradient as it is.
 """
 
 import functools
-import math
 from collections.abc import Iterable, Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float
 
-from jaxnn.layers.layer import Layer, checked_key, stateless
+from jaxnn.layers.layer import Layer, stateless
 from jaxnn.layers.windows import (
     Images,
     Padding,
@@ -63,7 +62,7 @@ def max_of_windows_vjp(
     windows = _windows(x.shape[1:], window, strides, padding)
     check_cotangent(cotangent, (x.shape[0], *windows.counts, x.shape[-1]))
     seen = list(_seen(x, windows))
-    firsts = _first_maxima(seen, functools.reduce(jnp.maximum, seen))
+    firsts = first_maxima(seen, functools.reduce(jnp.maximum, seen))
     return sum(
         (
             windows.put_back(jnp.where(first, cotangent, 0), tap)
@@ -78,7 +77,7 @@ def _seen(x: Array, windows: Windows) -> Iterator[Array]:
     return (windows.seen(padded, tap) for tap in windows.taps())
 
 
-def _first_maxima(candidates: Iterable[Array], largest: Array) -> Iterator[Array]:
+def first_maxima(candidates: Iterable[Array], largest: Array) -> Iterator[Array]:
     """For each candidate, where it is the first to equal the largest one."""
     free = jnp.ones(largest.shape, jnp.bool)
     for candidate in candidates:
@@ -155,69 +154,6 @@ def mean_of_image_vjp(x: Images, cotangent: Channels) -> Images:
     return jnp.broadcast_to(cotangent[:, None, None, :] / (height * width), x.shape)
 
 
-def max_of_regions(
-    x: Images,
-    row_edges: Int[Array, " rows_plus_1"],
-    column_edges: Int[Array, " columns_plus_1"],
-    *,
-    overlapping: bool = False,
-) -> Pooled:
-    """y_pq = max x_ij over rows a_p <= i < a_(p+1) and columns b_q <= j < b_(q+1).
-
-    The pooling step of fractional max pooling  [Graham 2014, section 2].
-
-    Args:
-      x: images.
-      row_edges: increasing numbers a from 0 to the height n, for m regions no two further apart
-        than ceil(n / m).
-      column_edges: the same of the width.
-      overlapping: a region takes in the first row and column of the next ones, as in Graham's
-        overlapping regions.
-    """
-    check_images(x.shape[1:], "max_of_regions")
-    return functools.reduce(
-        jnp.maximum, (seen for seen, _, _ in _in_regions(x, row_edges, column_edges, overlapping))
-    )
-
-
-def max_of_regions_vjp(
-    x: Images,
-    row_edges: Int[Array, " rows_plus_1"],
-    column_edges: Int[Array, " columns_plus_1"],
-    cotangent: Pooled,
-    *,
-    overlapping: bool = False,
-) -> Images:
-    """dx_ij = sum of dy_pq over the regions whose first maximum lies at (i, j)."""
-    batch, *_, channels = x.shape
-    check_cotangent(cotangent, (batch, row_edges.size - 1, column_edges.size - 1, channels))
-    seen, rows, columns = zip(*_in_regions(x, row_edges, column_edges, overlapping), strict=True)
-    firsts = _first_maxima(seen, functools.reduce(jnp.maximum, seen))
-    dx = jnp.zeros_like(x)
-    for first, i, j in zip(firsts, rows, columns, strict=True):
-        dx = dx.at[:, i[:, None], j[None, :]].add(jnp.where(first, cotangent, 0))
-    return dx
-
-
-def _in_regions(x, row_edges, column_edges, overlapping):
-    """The k-th pixels of all regions, -inf in regions of fewer, with their rows and columns."""
-    for i, row_is_inside in _region_taps(x.shape[1], row_edges, overlapping):
-        for j, column_is_inside in _region_taps(x.shape[2], column_edges, overlapping):
-            inside = row_is_inside[:, None] & column_is_inside[None, :]
-            pixels = x[:, i[:, None], j[None, :]]
-            yield jnp.where(inside[None, :, :, None], pixels, -jnp.inf), i, j
-
-
-def _region_taps(
-    size: int, edges: Array, overlapping: bool
-) -> list[tuple[Int[Array, " regions"], Bool[Array, " regions"]]]:
-    regions = edges.size - 1
-    largest = -(-size // regions) + overlapping
-    ends = jnp.minimum(edges[1:] + int(overlapping), size)
-    places = [edges[:-1] + k for k in range(largest)]
-    return [(jnp.minimum(place, size - 1), place < ends) for place in places]
-
-
 def max_pool2d(
     window: Pair = 2, *, strides: Pair | None = None, padding: Padding = "VALID"
 ) -> Layer:
@@ -271,58 +207,3 @@ def _global_pooling(name, function, rule) -> Layer:
 
 global_max_pool2d = _global_pooling("global_max_pool2d", max_of_image, max_of_image_vjp)
 global_avg_pool2d = _global_pooling("global_avg_pool2d", mean_of_image, mean_of_image_vjp)
-
-
-def fractional_max_pool2d(ratio: float | int, *, overlapping: bool = False) -> Layer:
-    """Max pooling to floor(n / ratio) rows and columns, over regions drawn anew at each step.
-
-    For m regions over n rows, sizes floor(n / m) and ceil(n / m), which are 1 and 2 for a ratio
-    between, stand in a random order, the same for the whole batch  [Graham 2014, "random"]. In
-    evaluation there is no randomness: the edges are floor(i n / m).
-
-    Args:
-      ratio: between 1, which changes nothing, and 2, ordinary pooling of even images.
-      overlapping: see `max_of_regions`.
-
-    Raises:
-      TypeError, ValueError: the ratio is not a number in [1, 2].
-      ValueError: (from init) the input is no image, or so small that no region would remain;
-        (from forward) training without a key.
-    """
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float):
-        raise TypeError(f"ratio must be a number, known when the layer is made, got {ratio!r}")
-    if not 1 <= ratio <= 2:
-        raise ValueError(f"ratio must be in [1, 2], got {ratio}")
-    name = f"fractional_max_pool2d({ratio})"
-
-    def init(key, in_shape):
-        del key
-        check_images(in_shape, name)
-        counts = [math.floor(size / ratio) for size in in_shape[:2]]
-        if 0 in counts:
-            raise ValueError(f"{name} leaves no region of images of shape {in_shape}")
-        return (), (), (*counts, in_shape[-1])
-
-    def forward(params, state, x, key, train):
-        del params
-        keys = jax.random.split(checked_key(key, name)) if train else (None, None)
-        edges = [
-            _edges(axis_key, size, math.floor(size / ratio))
-            for axis_key, size in zip(keys, x.shape[1:3], strict=True)
-        ]
-        return max_of_regions(x, *edges, overlapping=overlapping), state, (x, *edges)
-
-    def backward(params, saved, dy):
-        x, rows, columns = saved
-        return params, max_of_regions_vjp(x, rows, columns, dy, overlapping=overlapping)
-
-    return Layer(init, forward, backward, name)
-
-
-def _edges(key: jax.Array | None, size: int, regions: int) -> Int[Array, " regions_plus_1"]:
-    """0 = a_0 < ... < a_regions = size, evenly spread or, with a key, in a random order."""
-    edges = np.arange(regions + 1) * size // regions
-    if key is None:
-        return jnp.asarray(edges, jnp.int32)
-    steps = jax.random.permutation(key, jnp.asarray(np.diff(edges), jnp.int32))
-    return jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(steps, dtype=jnp.int32)])

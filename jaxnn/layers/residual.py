@@ -4,7 +4,9 @@ from jaxnn.layers.layer import Layer
 
 
 def residual(layer: Layer) -> Layer:
-    """y = x + f(x), so dx = dy + (d f / d x)^T dy: the gradient has a way past f [He et al. 2016].
+    """y = x + f(x), a way around f  [He et al. 2016].
+
+    dx = dy + (d f / d x)^T dy, as x reaches y in two ways: the gradient has a way past f.
 
     Raises:
       TypeError: layer is not a Layer.

@@ -7,6 +7,12 @@ of each example. `reduce` makes one number of the values.
 Every logarithm is natural, so that entropies are in nats; divide by log 2 for bits, by log 10 for
 the base of the table in basics. Where a target is 0, so is its share of the loss, even against an
 infinite logarithm: 0 * inf = 0, in the value and in the gradient.
+
+Shapes and dtypes are always checked. Values are where they are known: class indices outside their
+range, hinge targets other than -1 and +1, and probabilities or soft targets outside [0, 1] are a
+ValueError outside of `jit`, `grad` and `vmap`, and for a constant inside. A traced value passes: of
+what is then wrong, a class index costs inf; the others are put into the formula. Whether
+probabilities add up to 1 is not checked anywhere, nor are predictions that are NaN.
 """
 
 from jaxnn.losses.classification import binary_cross_entropy as binary_cross_entropy

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Real
 
 from jaxnn.activations import log_softmax, sigmoid, softmax, softplus
-from jaxnn.losses.common import label_mask, paired, per_example, times
+from jaxnn.losses.common import check_probabilities, label_mask, paired, per_example, times
 
 
 def binary_cross_entropy(
@@ -25,7 +25,11 @@ def binary_cross_entropy(
 
     Returns:
       One loss per label. p = 0 against y = 1 costs inf, as does p = 1 against y = 0.
+
+    Raises:
+      ValueError: the shapes do not fit, or a known p or y is outside [0, 1].
     """
+    check_probabilities(probabilities=probabilities)
     p, y = _flat(probabilities, labels)
     return times(y, -jnp.log(p)) + times(1 - y, -jnp.log1p(-p))
 
@@ -35,7 +39,11 @@ def binary_cross_entropy_vjp(
     labels: Real[Array, "*batch"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "..."]:
-    """d loss / d p = (1 - y) / (1 - p) - y / p, infinite where the loss is."""
+    """d loss / d p = (1 - y) / (1 - p) - y / p, infinite where the loss is.
+
+    -y log p has the slope -y / p, and -(1 - y) log(1 - p) the slope +(1 - y) / (1 - p).
+    """
+    check_probabilities(probabilities=probabilities)
     p, y = _flat(probabilities, labels)
     gradient = times(1 - y, 1 / (1 - p)) - times(y, 1 / p)
     return _unflat(cotangent, gradient, probabilities)
@@ -55,6 +63,9 @@ def sigmoid_binary_cross_entropy(
 
     Returns:
       One loss per label; of several independent labels per example, take the mean.
+
+    Raises:
+      ValueError: the shapes do not fit, or a known y is outside [0, 1].
     """
     z, y = _flat(logits, labels)
     return times(y, softplus(-z)) + times(1 - y, softplus(z))
@@ -65,7 +76,8 @@ def sigmoid_binary_cross_entropy_vjp(
 ) -> Float[Array, "..."]:
     """d loss / d z = (1 - y) sigmoid(z) - y sigmoid(-z), by softplus' = sigmoid.
 
-    Equal to sigmoid(z) - y, but without cancellation for a confident right answer.
+    As sigmoid(-z) = 1 - sigmoid(z), this is sigmoid(z) - y, but without cancellation for a
+    confident right answer.
     """
     z, y = _flat(logits, labels)
     return _unflat(cotangent, (1 - y) * sigmoid(z) - y * sigmoid(-z), logits)
@@ -73,6 +85,7 @@ def sigmoid_binary_cross_entropy_vjp(
 
 def _flat(predictions: Array, labels: Array) -> tuple[Array, Array]:
     """Both in the shape of the labels."""
+    check_probabilities(labels=labels)
     y = paired(predictions, labels).reshape(labels.shape)
     return predictions.reshape(labels.shape), y
 
@@ -109,7 +122,8 @@ def softmax_cross_entropy_vjp(
 ) -> Float[Array, "*batch classes"]:
     """d loss / d z_j = softmax(z)_j - [j = y].
 
-    The first term is the slope of log sum exp. For j = y, p_y - 1 is written as minus the sum of
+    d log(sum_k e^z_k) / d z_j = e^z_j / sum_k e^z_k, the first term; the second is that of -z_y.
+    For j = y, with p = softmax(z), p_y - 1 is written as minus the sum of
     the other p_j, which does not cancel for a confident right answer.
     """
     is_label = label_mask(labels, logits)
@@ -146,7 +160,11 @@ def categorical_cross_entropy(
 
     The index c runs over the classes of one example; basics prints i = 1 .. m, its letter for the
     number of examples. A class with t > 0 and p = 0 costs inf.
+
+    Raises:
+      ValueError: the shapes do not fit, or a known p or t is outside [0, 1].
     """
+    check_probabilities(probabilities=probabilities, targets=targets)
     return times(paired(probabilities, targets), -jnp.log(probabilities)).sum(axis=-1)
 
 
@@ -155,7 +173,8 @@ def categorical_cross_entropy_vjp(
     targets: Real[Array, "*batch classes"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "*batch classes"]:
-    """d loss / d p_c = -t_c / p_c, infinite where the loss is."""
+    """d loss / d p_c = -t_c / p_c, as log' p = 1/p; infinite where the loss is."""
+    check_probabilities(probabilities=probabilities, targets=targets)
     gradient = -times(paired(probabilities, targets), 1 / probabilities)
     return per_example(cotangent, gradient)
 
@@ -163,7 +182,12 @@ def categorical_cross_entropy_vjp(
 def softmax_cross_entropy_with_soft_targets(
     logits: Float[Array, "*batch classes"], targets: Real[Array, "*batch classes"]
 ) -> Float[Array, "*batch"]:
-    """loss(z, t) = -sum_j t_j log softmax(z)_j; `optax.softmax_cross_entropy`."""
+    """loss(z, t) = -sum_j t_j log softmax(z)_j; `optax.softmax_cross_entropy`.
+
+    Raises:
+      ValueError: the shapes do not fit, or a known t is outside [0, 1].
+    """
+    check_probabilities(targets=targets)
     return times(paired(logits, targets), -log_softmax(logits)).sum(axis=-1)
 
 
@@ -172,6 +196,10 @@ def softmax_cross_entropy_with_soft_targets_vjp(
     targets: Real[Array, "*batch classes"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "*batch classes"]:
-    """d loss / d z_i = softmax(z)_i (sum_j t_j) - t_i, from sum_j t_j (softmax(z)_i - [i = j])."""
+    """d loss / d z_i = softmax(z)_i (sum_j t_j) - t_i, from sum_j t_j (softmax(z)_i - [i = j]).
+
+    The bracket is the slope of -log softmax(z)_j = log(sum_k e^z_k) - z_j.
+    """
+    check_probabilities(targets=targets)
     t = paired(logits, targets)
     return per_example(cotangent, softmax(logits) * t.sum(axis=-1, keepdims=True) - t)

@@ -1,4 +1,6 @@
-"""What the losses share: how targets meet predictions, and 0 * inf = 0."""
+"""What the losses share: how targets meet predictions, what is refused, and 0 * inf = 0."""
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -51,12 +53,27 @@ def label_mask(labels: Array, scores: Array) -> Array:
             f"labels of shape {labels.shape} do not fit scores of shape {scores.shape}:"
             f" {scores.shape[:-1]} is expected"
         )
-    if not isinstance(labels, jax.core.Tracer):
-        known = np.asarray(labels)
-        wrong = known[(known < 0) | (known >= classes)]
-        if wrong.size:
-            raise ValueError(f"labels must be in [0, {classes}), got {wrong.flat[0]}")
+    refuse("labels", labels, lambda y: (y < 0) | (y >= classes), f"in [0, {classes})")
     return jax.nn.one_hot(labels, classes, dtype=jnp.bool)
+
+
+def check_probabilities(**named: Array) -> None:
+    """Refuses a known value outside [0, 1]; that they add up to 1 is not checked, NaN passes."""
+    for name, values in named.items():
+        refuse(name, values, lambda p: (p < 0) | (p > 1), "in [0, 1]")
+
+
+def refuse(name: str, values: Array, is_wrong: Callable, allowed: str) -> None:
+    """A ValueError with the first wrong value, as far as the values are known.
+
+    Values that are traced, as in a compiled run, cannot be looked at: they pass, at no cost.
+    """
+    if isinstance(values, jax.core.Tracer):
+        return
+    known = np.asarray(values)
+    wrong = known[is_wrong(known)]
+    if wrong.size:
+        raise ValueError(f"{name} must be {allowed}, got {wrong.flat[0]}")
 
 
 def check_floats(predictions: Array) -> None:

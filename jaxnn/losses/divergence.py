@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
-from jaxnn.losses.common import paired, per_example, times
+from jaxnn.losses.common import check_probabilities, paired, per_example, times
 
 
 def kl_divergence(
@@ -17,7 +17,11 @@ def kl_divergence(
 
     Returns:
       A value >= 0 in nats for two distributions; inf where some t > 0 has p = 0.
+
+    Raises:
+      ValueError: the shapes do not fit, or a known p or t is outside [0, 1].
     """
+    check_probabilities(predictions=predictions, targets=targets)
     t = paired(predictions, targets)
     return times(t, jnp.log(t) - jnp.log(predictions)).sum(axis=-1)
 
@@ -27,7 +31,8 @@ def kl_divergence_vjp(
     targets: Real[Array, "*batch classes"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "*batch classes"]:
-    """d KL / d p_c = -t_c / p_c, infinite where the value is."""
+    """d KL / d p_c = -t_c / p_c, that of -t_c log p_c; infinite where the value is."""
+    check_probabilities(predictions=predictions, targets=targets)
     gradient = -times(paired(predictions, targets), 1 / predictions)
     return per_example(cotangent, gradient)
 
@@ -42,7 +47,11 @@ def js_divergence(
 
     Returns:
       A value in [0, log 2] nats, symmetric in p and t; log 2 for disjoint distributions.
+
+    Raises:
+      ValueError: the shapes do not fit, or a known p or t is outside [0, 1].
     """
+    check_probabilities(predictions=predictions, targets=targets)
     t = paired(predictions, targets)
     r = _contrast(predictions, t)
     total = times(predictions, jnp.log1p(r)) + times(t, jnp.log1p(-r))
@@ -59,6 +68,7 @@ def js_divergence_vjp(
     d (p log p/m) / dp = log(p/m) + 1 - p/2m and d (t log t/m) / dp = -t/2m; as p + t = 2m, the last
     three terms add up to 0. It is -inf where p = 0 < t, and log(2)/2 where t = 0.
     """
+    check_probabilities(predictions=predictions, targets=targets)
     r = _contrast(predictions, paired(predictions, targets))
     return per_example(cotangent, jnp.log1p(r) / 2)
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Real
 
-from jaxnn.losses.common import label_mask, paired, per_example, times
+from jaxnn.losses.common import label_mask, paired, per_example, refuse, times
 
 
 def hinge(scores: Float[Array, "..."], targets: Real[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -13,8 +13,11 @@ def hinge(scores: Float[Array, "..."], targets: Real[Array, "*batch"]) -> Float[
     Args:
       scores: s, > 0 for the class +1: [*batch] or [*batch, 1].
       targets: t, -1 or +1. (r_tutorial does not say so; its own labels 0 would always cost 1.)
+
+    Raises:
+      ValueError: the shapes do not fit, or a known target is neither -1 nor +1.
     """
-    slack = 1 - times(paired(scores, targets), scores)
+    slack = 1 - times(_sides(scores, targets), scores)
     return jnp.maximum(slack, 0).reshape(targets.shape)
 
 
@@ -22,9 +25,14 @@ def hinge_vjp(
     scores: Float[Array, "..."], targets: Real[Array, "*batch"], cotangent: Float[Array, "*batch"]
 ) -> Float[Array, "..."]:
     """d loss / d s = -t if t s < 1 else 0; 0 at the kink t s = 1."""
-    t = paired(scores, targets)
+    t = _sides(scores, targets)
     gradient = jnp.where(t * scores < 1, -t, 0).reshape(targets.shape)
     return per_example(cotangent, gradient[..., None]).reshape(scores.shape)
+
+
+def _sides(scores: Array, targets: Array) -> Array:
+    refuse("hinge targets", targets, lambda t: abs(t) != 1, "-1 or +1")
+    return paired(scores, targets)
 
 
 def multiclass_hinge(
@@ -46,7 +54,8 @@ def multiclass_hinge_vjp(
 ) -> Float[Array, "*batch classes"]:
     """d loss / d z_j = [j = rival] - [j = y] if z_y - z_rival < 1, else 0.
 
-    Of several equally strong rivals it is the first.
+    There the loss is 1 + z_rival - z_y, and 0 elsewhere. Of several equally strong rivals it is the
+    first.
     """
     lead, is_label, is_rival = _lead(scores, labels)
     sign = is_rival.astype(scores.dtype) - is_label.astype(scores.dtype)

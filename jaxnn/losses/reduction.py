@@ -11,7 +11,7 @@ Weights = Real[Array, "*batch"] | None
 def reduce(
     values: Float[Array, "*batch"], *, weights: Weights = None, how: str = "mean"
 ) -> Float[Array, ""]:
-    """sum_i w_i v_i, for the mean divided by sum_i w_i.
+    """r(v) = sum_i w_i v_i, for the mean divided by sum_i w_i.
 
     Args:
       values: one loss per example, v.
@@ -34,7 +34,7 @@ def reduce_vjp(
     weights: Weights = None,
     how: str = "mean",
 ) -> Float[Array, "*batch"]:
-    """d / d v_i = w_i, for the mean w_i / sum_j w_j: the slides' factor 1/N."""
+    """d r / d v_i = w_i, for the mean w_i / sum_j w_j: the slides' factor 1/N."""
     if cotangent.shape:
         raise ValueError(f"the cotangent must be a scalar, got {cotangent.shape}")
     return cotangent * _shares(values, weights, how)

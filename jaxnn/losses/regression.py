@@ -3,7 +3,6 @@
 Predictions are [*batch, D]. Targets have the same shape, or [*batch] where D = 1.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
@@ -61,7 +60,7 @@ def huber(
     Raises:
       ValueError: delta is not positive and finite.
     """
-    _check_delta(delta)
+    delta = _checked(delta, predictions)
     size = jnp.abs(predictions - paired(predictions, targets))
     clipped = jnp.minimum(size, delta)
     return (clipped * (size - clipped / 2)).mean(axis=-1)
@@ -75,12 +74,11 @@ def huber_vjp(
     delta: Setting = 1.0,
 ) -> Predictions:
     """d loss / d p_i = min(max(p_i - t_i, -delta), delta) / D: h' = r inside, +-delta outside."""
-    _check_delta(delta)
+    delta = _checked(delta, predictions)
     residual = predictions - paired(predictions, targets)
     return per_example(cotangent, jnp.clip(residual, -delta, delta) / predictions.shape[-1])
 
 
-def _check_delta(delta: Setting) -> None:
-    checks.nonnegative("delta", delta)
-    if not isinstance(delta, jax.core.Tracer) and delta == 0:
-        raise ValueError("delta must be positive, got 0: every loss would be 0")
+def _checked(delta: Setting, predictions: Array) -> Array:
+    checks.positive("delta", delta)
+    return jnp.asarray(delta, predictions.dtype)

@@ -1,13 +1,12 @@
 """Label smoothing: no network should be asked to be certain."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxnn import checks
 from jaxnn.activations import log_softmax, softmax
 from jaxnn.losses.classification import softmax_cross_entropy, softmax_cross_entropy_vjp
-from jaxnn.losses.common import per_example, times
+from jaxnn.losses.common import check_probabilities, per_example, times
 
 Setting = float | int | Float[Array, ""]
 Targets = Float[Array, "*batch classes"]
@@ -21,15 +20,16 @@ def smooth_labels(targets: Targets, *, alpha: Setting = 0.1) -> Targets:
       alpha: the share that all classes divide among them, in [0, 1].
 
     Raises:
-      ValueError: alpha is outside [0, 1].
+      ValueError: alpha, or a known target, is outside [0, 1].
     """
-    _check_alpha(alpha)
+    alpha = _checked(alpha, targets)
+    check_probabilities(targets=targets)
     return (1 - alpha) * targets + alpha / targets.shape[-1]
 
 
 def smooth_labels_vjp(targets: Targets, cotangent: Targets, *, alpha: Setting = 0.1) -> Targets:
     """dt = (1 - alpha) dt'."""
-    _check_alpha(alpha)
+    alpha = _checked(alpha, targets)
     if cotangent.shape != targets.shape:
         raise ValueError(f"the cotangent must have shape {targets.shape}, got {cotangent.shape}")
     return (1 - alpha) * cotangent
@@ -54,10 +54,9 @@ def smoothed_softmax_cross_entropy(
     Raises:
       ValueError: alpha is outside [0, 1].
     """
-    _check_alpha(alpha)
-    own = jnp.asarray(1 - alpha, logits.dtype)
-    every = times(jnp.asarray(alpha, logits.dtype), -log_softmax(logits)).mean(axis=-1)
-    return times(own, softmax_cross_entropy(logits, labels)) + every
+    alpha = _checked(alpha, logits)
+    every = times(alpha, -log_softmax(logits)).mean(axis=-1)
+    return times(1 - alpha, softmax_cross_entropy(logits, labels)) + every
 
 
 def smoothed_softmax_cross_entropy_vjp(
@@ -67,16 +66,15 @@ def smoothed_softmax_cross_entropy_vjp(
     *,
     alpha: Setting = 0.1,
 ) -> Float[Array, "*batch classes"]:
-    """d loss / d z_j = softmax(z)_j - t'_j.
+    """d loss / d z_j = softmax(z)_j - t'_j, the cross entropy's slope, as sum_j t'_j = 1.
 
     Written as (1 - alpha) (softmax(z)_j - [j = y]) + alpha (softmax(z)_j - 1/K).
     """
-    _check_alpha(alpha)
+    alpha = _checked(alpha, logits)
     own = (1 - alpha) * softmax_cross_entropy_vjp(logits, labels, cotangent)
     return own + alpha * per_example(cotangent, softmax(logits) - 1 / logits.shape[-1])
 
 
-def _check_alpha(alpha: Setting) -> None:
-    checks.nonnegative("alpha", alpha)
-    if not isinstance(alpha, jax.core.Tracer) and alpha > 1:
-        raise ValueError(f"alpha must be in [0, 1], got {alpha}")
+def _checked(alpha: Setting, like: Array) -> Array:
+    checks.probability("alpha", alpha)
+    return jnp.asarray(alpha, like.dtype)

@@ -22,10 +22,27 @@ def page():
 def test_every_gradient_appears_with_its_formula_from_the_docstring(page):
     for row in gradcheck.cases():
         assert f"| `{row.name}` |" in page
-    assert "**f'(x) = Phi(x) + x phi(x), with Phi' = phi(x) = e^(-x^2 / 2) / sqrt(2 pi).**" in page
+    assert "**f'(x) = Phi(x) + x phi(x), with Phi' = phi(x) = e^(-x^2 / 2) / sqrt(2 pi). By" in page
     assert r"h(r) = r^2 / 2 if \|r\| \<= delta" in page  # a formula that is set apart
+    assert "dv = A^T dy; dA = dy v^T; dS" in page  # and formulas side by side
     assert "Raises" not in page
     assert page.count("| PASS |") == len(gradcheck.cases())
+
+
+def test_every_row_shows_a_formula_and_the_gradient_derived_from_it():
+    rows = gradcheck.cases()
+    assert all(row.shown for row in rows)
+    for function in {function for row in rows for function in row.shown}:
+        for text in (gradients.summary(function), gradients.derivation(function)):
+            assert " = " in text, function
+            assert "Args:" not in text
+
+
+def test_layer_is_explained_by_its_functions(page):
+    lines = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert "dx = dy W^T, dW = x^T dy" in lines["dense (square)"]
+    assert "`lstm_cell`: c' = f c + i g" in lines["lstm (sequences, square)"]
+    assert "**dx = dy + (d f / d x)^T dy" in lines["residual"]
 
 
 def test_every_row_of_the_tables_has_as_many_cells(page):

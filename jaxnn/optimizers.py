@@ -7,17 +7,19 @@ least 0, decays are in [0, 1).
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxnn import checks
 from jaxnn.checks import Number
 
+if TYPE_CHECKING:
+    import optax
 
-def gradient_descent(learning_rate: Number) -> optax.GradientTransformation:
+
+def gradient_descent(learning_rate: Number) -> "optax.GradientTransformation":
     """theta <- theta - eta grad J(theta)  [Cauchy 1847; chapter5 5.4, where eta is written h].
 
     Raises:
@@ -30,14 +32,14 @@ def gradient_descent(learning_rate: Number) -> optax.GradientTransformation:
         del params
         return jax.tree.map(lambda g: -learning_rate * g, grads), state
 
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+    return _transformation(lambda params: (), update)
 
 
 class MomentumState(NamedTuple):
     velocity: Any  # v_t, of the structure of the params
 
 
-def momentum(learning_rate: Number, decay: Number = 0.9) -> optax.GradientTransformation:
+def momentum(learning_rate: Number, decay: Number = 0.9) -> "optax.GradientTransformation":
     """v_t = gamma v_(t-1) + eta grad J(theta), theta <- theta - v_t, with v_0 = 0.
 
     The form of ann_session (supplement 2) [Ruder 2016, eq. 5; Polyak 1964]. Here eta is inside the
@@ -63,10 +65,10 @@ def momentum(learning_rate: Number, decay: Number = 0.9) -> optax.GradientTransf
         velocity = jax.tree.map(lambda v, g: decay * v + learning_rate * g, state.velocity, grads)
         return jax.tree.map(jnp.negative, velocity), MomentumState(velocity)
 
-    return optax.GradientTransformation(init, update)
+    return _transformation(init, update)
 
 
-def nesterov(learning_rate: Number, decay: Number = 0.9) -> optax.GradientTransformation:
+def nesterov(learning_rate: Number, decay: Number = 0.9) -> "optax.GradientTransformation":
     """v_t = gamma v_(t-1) + eta grad J(theta - gamma v_(t-1)), theta <- theta - v_t, v_0 = 0.
 
     Momentum that looks ahead: the gradient is taken where the velocity will have led [Nesterov
@@ -91,7 +93,7 @@ def nesterov(learning_rate: Number, decay: Number = 0.9) -> optax.GradientTransf
         updates = jax.tree.map(lambda v, g: -decay * v - learning_rate * g, state.velocity, grads)
         return updates, state
 
-    return optax.GradientTransformation(plain.init, update)
+    return _transformation(plain.init, update)
 
 
 class AdaGradState(NamedTuple):
@@ -100,7 +102,7 @@ class AdaGradState(NamedTuple):
 
 def adagrad(
     learning_rate: Number, *, initial_accumulator: Number = 0.0, eps: Number = 1e-8
-) -> optax.GradientTransformation:
+) -> "optax.GradientTransformation":
     """s_t = s_(t-1) + g^2, theta <- theta - eta g / (sqrt(s_t) + eps).
 
     [Duchi et al. 2011, Figure 1, with diagonal matrices], where s_0 = 0 and eps, their delta, is
@@ -126,7 +128,7 @@ def adagrad(
         total = jax.tree.map(lambda s, g: s + g * g, state.sum_of_squares, grads)
         return _scaled(-learning_rate, grads, total, eps), AdaGradState(total)
 
-    return optax.GradientTransformation(init, update)
+    return _transformation(init, update)
 
 
 class RMSPropState(NamedTuple):
@@ -135,7 +137,7 @@ class RMSPropState(NamedTuple):
 
 def rmsprop(
     learning_rate: Number, decay: Number = 0.9, *, eps: Number = 1e-8
-) -> optax.GradientTransformation:
+) -> "optax.GradientTransformation":
     """s_t = rho s_(t-1) + (1 - rho) g^2, theta <- theta - eta g / (sqrt(s_t) + eps), s_0 = 0.
 
     AdaGrad that forgets [Hinton 2012, lecture 6e, with rho = 0.9 and no eps]. Here eps is outside
@@ -158,7 +160,7 @@ def rmsprop(
         mean = _mean(decay, state.mean_square, jax.tree.map(jnp.square, grads))
         return _scaled(-learning_rate, grads, mean, eps), RMSPropState(mean)
 
-    return optax.GradientTransformation(init, update)
+    return _transformation(init, update)
 
 
 class AdamState(NamedTuple):
@@ -169,7 +171,7 @@ class AdamState(NamedTuple):
 
 def adam(
     learning_rate: Number, b1: Number = 0.9, b2: Number = 0.999, *, eps: Number = 1e-8
-) -> optax.GradientTransformation:
+) -> "optax.GradientTransformation":
     """RMSProp with momentum, and both means freed of the zeros from which they start.
 
         m_t = b1 m_(t-1) + (1 - b1) g          m^ = m_t / (1 - b1^t)
@@ -202,7 +204,7 @@ def adam(
         updates = _scaled(-learning_rate, _freed(mean, b1, step), _freed(square, b2, step), eps)
         return updates, AdamState(step, mean, square)
 
-    return optax.GradientTransformation(init, update)
+    return _transformation(init, update)
 
 
 def _mean(decay, means, values):
@@ -223,6 +225,12 @@ def _scaled(rate, values, squares, eps):
     return jax.tree.map(scale, values, squares)
 
 
+def _transformation(init: Callable, update: Callable) -> Any:
+    import optax  # takes 0.1 s, which `import jaxnn` need not wait for
+
+    return optax.GradientTransformation(init, update)
+
+
 def _check_decay(name: str, decay: Number) -> None:
     checks.nonnegative(name, decay)
     if not isinstance(decay, jax.core.Tracer) and decay >= 1:
@@ -230,7 +238,7 @@ def _check_decay(name: str, decay: Number) -> None:
 
 
 def descend(
-    optimizer: optax.GradientTransformation, gradient: Callable, start: Any, num_steps: int
+    optimizer: "optax.GradientTransformation", gradient: Callable, start: Any, num_steps: int
 ) -> Any:
     """The path theta_0, ..., theta_n of an optimizer over a cost without data.
 
@@ -243,6 +251,8 @@ def descend(
     Returns:
       A tree like start with a new first axis of length num_steps + 1.
     """
+    import optax
+
     checks.positive_int("num_steps", num_steps)
 
     def step(carry, _):

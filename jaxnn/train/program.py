@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -236,6 +235,8 @@ def _with_noise(labels, lane):
 
 def _train_epoch(run, carry, lane, order, epoch, train, arrays, spread):
     """One pass over the training set; the row holds the means over its batches."""
+    import optax  # takes 0.1 s, which `import jaxnn` need not wait for
+
     gradient = run.gradient_fn()
     _, noise_key = jax.random.split(_key(lane.seed))
     augment_key = jax.random.fold_in(_key(lane.seed), 2)  # beside 0 and 1, the two of the split

@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jaxnn import backprop, checks, metrics
 from jaxnn.data import Dataset
@@ -15,6 +14,9 @@ from jaxnn.layers import Layer
 from jaxnn.layers.precision import in_dtype
 from jaxnn.regularizers import Regularizer
 from jaxnn.train.early_stopping import EarlyStopping
+
+if TYPE_CHECKING:
+    import optax
 
 # what a result says of each run as a whole
 VERDICTS = ("first_bad_step", "first_bad_loss", "first_bad_leaf", "best_epoch", "last_epoch")
@@ -54,7 +56,7 @@ class Run:
 
     model: Layer
     loss: Callable
-    optimizer: optax.GradientTransformation
+    optimizer: "optax.GradientTransformation"
     epochs: int
     batch_size: int | None
     regularizer: Regularizer | None = None
@@ -71,6 +73,8 @@ class Run:
     early_stopping: EarlyStopping | None = None
 
     def __post_init__(self):
+        import optax  # takes 0.1 s, which `import jaxnn` need not wait for
+
         if not isinstance(self.model, Layer):
             raise TypeError(f"model must be a Layer, got {self.model!r}")
         if not callable(self.loss):

@@ -38,13 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pythons = {"jax": sys.executable} | dict(map(_family_and_python, options.python))
     except ValueError as error:
         parser.error(str(error))
+    if options.families:
+        measured = not (options.list or options.table)
+        print(*sorted(families(chosen, with_pytorch) if measured else ()))
+        return 0
     if options.list:
         for workload in WORKLOADS:
             print(f"{workload.name:<16} {workload.title} ({', '.join(workload.candidates)})")
         print(f"{PYTORCH:<16} {PYTORCH_TITLE}")
-        return 0
-    if options.families:
-        print(*sorted(families(chosen) | ({"torch"} if with_pytorch else set())))
         return 0
     out = options.out or (TRIAL if options.quick else REPORT)
     status = 0
@@ -80,9 +81,10 @@ def select(names: Sequence[str]) -> tuple[list[Workload], bool]:
     return chosen, PYTORCH in names
 
 
-def families(workloads: Sequence[Workload]) -> set[str]:
-    """The environments that the workloads need besides this one."""
-    return {c.family for workload in workloads for c in workload.candidates.values()} - {"jax"}
+def families(workloads: Sequence[Workload], with_pytorch: bool) -> set[str]:
+    """The environments that are needed besides this one."""
+    needed = {c.family for workload in workloads for c in workload.candidates.values()}
+    return (needed | ({"torch"} if with_pytorch else set())) - {"jax"}
 
 
 def _is_named(workload: Workload, name: str) -> bool:
@@ -136,7 +138,7 @@ def _positive(text: str) -> int:
 
 def _family_and_python(text: str) -> tuple[str, str]:
     family, is_pair, path = text.partition("=")
-    known = families(WORKLOADS)
+    known = families(WORKLOADS, with_pytorch=True)
     if not is_pair or family not in known:
         names = ", ".join(sorted(known))
         raise ValueError(f"--python takes FAMILY=PATH with a family of {names}, got {text!r}")

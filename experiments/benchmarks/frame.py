@@ -119,17 +119,11 @@ def measure(
 
     waiting: dict[str, Process] = {}
     about: dict[str, dict[str, Any]] = {name: {} for name in workload.candidates}
-    commands = {
-        name: _command(candidate, workload, pythons, data, quick)
-        for name, candidate in workload.candidates.items()
-    }
     with contextlib.ExitStack() as stack:
 
         def start(name: str) -> Process:
-            if commands[name] is None:
-                family = workload.candidates[name].family
-                raise CandidateError(f"there is no environment of {family}")
-            process = Process(commands[name], data / f"{workload.name}.{name}.log")
+            command = _command(workload, workload.candidates[name], pythons, data, quick)
+            process = Process(command, data / f"{workload.name}.{name}.log")
             stack.callback(process.close)
             return process
 
@@ -172,14 +166,16 @@ def _noting(record: Any, name: str, about: dict[str, dict[str, Any]]) -> Iterato
 
 
 def _command(
-    candidate: Candidate,
     workload: Workload,
+    candidate: Candidate,
     pythons: Mapping[str, str],
     data: pathlib.Path,
     quick: bool,
-) -> list[str] | None:
+) -> list[str]:
     if candidate.family not in pythons:
-        return None
+        raise CandidateError(
+            f"no environment of {candidate.family}: `nox -s benchmarks` makes it where it can"
+        )
     settings = {**workload.settings, **candidate.settings, **(workload.quick if quick else {})}
     function = candidate.prepare
     return [

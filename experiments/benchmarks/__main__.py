@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{workload.name:<16} {workload.title} ({', '.join(workload.candidates)})")
         print(f"{PYTORCH:<16} {PYTORCH_TITLE}")
         return 0
-    out = options.out or (TRIAL if options.quick else REPORT)
+    out = (options.out or (TRIAL if options.quick else REPORT)).resolve()
     status = 0
     if not options.table:
         rounds = options.rounds or (2 if options.quick else 5)
@@ -60,7 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if with_pytorch:
             status = _compare_with_pytorch(pythons.get("torch"), out)
     out.mkdir(parents=True, exist_ok=True)
-    results.write(out / "README.md", table.page(out, WORKLOADS))
+    try:
+        results.write(out / "README.md", table.page(out, WORKLOADS))
+    except table.DamagedLineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(f"wrote {out / 'README.md'}")
     return status
 

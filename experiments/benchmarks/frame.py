@@ -22,68 +22,11 @@ from experiments import results
 from experiments.benchmarks.workload import Candidate, Workload
 
 LIMIT = 900  # seconds for one answer
+PATIENCE = 10  # seconds to end
 
 
 class CandidateError(RuntimeError):
     """A candidate that cannot be measured, and why."""
-
-
-class Process:
-    """A worker that answers in JSON lines; what it prints besides goes into a log."""
-
-    def __init__(self, command: Sequence[str], log: pathlib.Path):
-        self._log = log
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("JAX_COMPILATION_CACHE")
-        }
-        with log.open("w") as errors:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
-                cwd=results.ROOT, env=environment, start_new_session=True,
-            )  # fmt: skip
-        self._answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(line)
-        self._answers.put("")  # it has ended
-
-    def answer(self, limit: float = LIMIT) -> dict[str, Any]:
-        """The next line; CandidateError where the process ends, or none comes in time."""
-        try:
-            line = self._answers.get(timeout=limit)
-        except queue.Empty:
-            raise CandidateError(f"gave no answer within {limit:g} s") from None
-        if not line:
-            last = self._log.read_text("utf-8", "replace").strip().splitlines()[-1:]
-            raise CandidateError(f"ended: {''.join(last) or 'without a word'}")
-        return json.loads(line)
-
-    def go(self) -> dict[str, Any]:
-        """Has the work done once."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # that it has ended, `answer` tells
-            print("go", file=self._process.stdin, flush=True)
-        return self.answer()
-
-    def wait(self) -> None:
-        """Returns when the process has ended."""
-        self._process.wait()
-
-    def close(self) -> None:
-        """Ends the process, and with it those that it started."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
 
 
 def measure(
@@ -103,49 +46,38 @@ def measure(
       workload: what is measured.
       pythons: family -> the Python of its environment.
       rounds: how often every candidate takes its turn.
-      data: where the candidates find the data.
+      data: the folder in which the candidates find the data, and leave their logs.
       out: the folder of the results.
       quick: a trial with less work.
     """
     out.mkdir(parents=True, exist_ok=True)
-    common = {"run": _now(), "workload": workload.name, "rounds": rounds} | _machine()
     path = out / f"{workload.name}.jsonl"
+    common = {"workload": workload.name, "run": _now(), "rounds": rounds} | _machine()
 
     def record(name: str, **line: Any) -> None:
         with path.open("a") as file:
             print(json.dumps(common | {"candidate": name, "date": _now()} | line), file=file)
-        shown = f"{line['seconds']:.4g} s" if "seconds" in line else line["error"]
+        shown = f"{line['seconds']:.4g} {workload.unit}" if "seconds" in line else line["error"]
         print(f"{workload.name:<16} {name:<16} {shown}", file=sys.stderr, flush=True)
 
-    waiting: dict[str, Process] = {}
-    about: dict[str, dict[str, Any]] = {name: {} for name in workload.candidates}
+    kind = Fresh if workload.fresh else Waiting
+    ready: dict[str, Fresh | Waiting] = {}
     with contextlib.ExitStack() as stack:
-
-        def start(name: str) -> Process:
-            command = _command(workload, workload.candidates[name], pythons, data, quick)
-            process = Process(command, data / f"{workload.name}.{name}.log")
-            stack.callback(process.close)
-            return process
-
-        if not workload.fresh:
-            for name in workload.candidates:
-                with _noting(record, name, about):
-                    waiting[name] = start(name)
-                    about[name] = waiting[name].answer()
+        for name, candidate in workload.candidates.items():
+            try:
+                command = _command(workload, candidate, pythons, data, quick)
+                log = data / f"{workload.name}.{name}.log"
+                ready[name] = stack.enter_context(contextlib.closing(kind(command, log)))
+            except CandidateError as error:
+                record(name, error=str(error))
         for number, names in enumerate(turns(list(workload.candidates), rounds)):
             for name in names:
-                if name not in about:
-                    continue
-                with _noting(record, name, about):
-                    if workload.fresh:
-                        began = time.perf_counter()
-                        process = start(name)
-                        measured = process.answer()
-                        process.wait()
-                        measured["seconds"] = time.perf_counter() - began
-                    else:
-                        measured = waiting[name].go()
-                    record(name, round=number, **about[name] | measured)
+                if name in ready:
+                    try:
+                        record(name, round=number, **ready[name].turn())
+                    except CandidateError as error:
+                        del ready[name]
+                        record(name, error=str(error))
     return path
 
 
@@ -155,14 +87,96 @@ def turns(names: Sequence[str], rounds: int) -> Iterator[list[str]]:
         yield list(names) if number % 2 == 0 else list(reversed(names))
 
 
-@contextlib.contextmanager
-def _noting(record: Any, name: str, about: dict[str, dict[str, Any]]) -> Iterator[None]:
-    """Writes down why a candidate is out."""
-    try:
-        yield
-    except CandidateError as error:
-        del about[name]
-        record(name, error=str(error))
+class Waiting:
+    """A candidate that has compiled and warmed up, and waits for its turn."""
+
+    def __init__(self, command: Sequence[str], log: pathlib.Path):
+        self._process = Process(command, log)
+        try:
+            self._first = self._process.answer()
+        except CandidateError:
+            self._process.close()
+            raise
+
+    def turn(self) -> dict[str, Any]:
+        self._process.say("go")
+        return self._first | self._process.answer()
+
+    def close(self) -> None:
+        self._process.close()
+
+
+class Fresh:
+    """A candidate whose every turn is a process of its own, timed from its start to its end."""
+
+    def __init__(self, command: Sequence[str], log: pathlib.Path):
+        self._command, self._log = [*command, "--once"], log
+
+    def turn(self) -> dict[str, Any]:
+        start = time.perf_counter()
+        with contextlib.closing(Process(self._command, self._log)) as process:
+            answer = process.answer()
+        return answer | {"seconds": time.perf_counter() - start}
+
+    def close(self) -> None:
+        pass
+
+
+class Process:
+    """A worker that answers in JSON lines; what else it says goes into a log."""
+
+    def __init__(self, command: Sequence[str], log: pathlib.Path):
+        self._log = log
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("JAX_COMPILATION_CACHE")  # to compile is part of the work
+        }
+        try:
+            with log.open("w") as errors:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                    text=True, cwd=results.ROOT, env=environment, start_new_session=True,
+                )  # fmt: skip
+        except OSError as error:
+            raise CandidateError(f"cannot start: {error}") from error
+        self._answers: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._answers.put(line)
+        self._answers.put("")  # it has ended
+
+    def say(self, word: str) -> None:
+        """Hands it a line."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # that it has ended, `answer` tells
+            print(word, file=self._process.stdin, flush=True)
+
+    def answer(self) -> dict[str, Any]:
+        """The next line; CandidateError where the process ends, or none comes in time."""
+        try:
+            line = self._answers.get(timeout=LIMIT)
+        except queue.Empty:
+            raise CandidateError(f"gave no answer within {LIMIT:g} s") from None
+        if not line:
+            said = self._log.read_text("utf-8", "replace").strip().splitlines()
+            raise CandidateError(f"ended: {said[-1] if said else 'without a word'}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """Lets the process end, and ends it, with those that it started, where it does not."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 def _command(
@@ -181,7 +195,6 @@ def _command(
     return [
         pythons[candidate.family], "-m", "experiments.benchmarks.worker",
         function.__module__, function.__name__, str(data.resolve()), json.dumps(settings),
-        *(["--once"] if workload.fresh else []),
     ]  # fmt: skip
 
 
@@ -193,4 +206,4 @@ def _machine() -> dict[str, Any]:
 
 
 def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

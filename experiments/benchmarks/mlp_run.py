@@ -35,7 +35,7 @@ def jaxnn(folder: pathlib.Path, epochs: int) -> Run:
     from jaxnn import data, layers, losses, optimizers, train
 
     x, y, x_test, y_test = arrays(folder)
-    dataset = data.from_arrays(x, y, x_test, y_test, name="mnist", scale=255)
+    dataset = data.from_arrays(x, y, x_test, y_test, name="mnist", scale=255.0)
 
     def mlp(learning_rate, epochs):
         hidden = [layer for width in WIDTHS[1:-1] for layer in (layers.dense(width), layers.relu)]

@@ -38,7 +38,7 @@ def jaxnn(folder: pathlib.Path, configs: int, epochs: int, batch_size: int | Non
     _use_every_core()
     from jaxnn import data, layers, losses, optimizers, train
 
-    dataset = data.from_arrays(*arrays(folder), name="digits", scale=16)
+    dataset = data.from_arrays(*arrays(folder), name="digits", scale=16.0)
 
     def mlp(learning_rate, epochs, batch_size):
         return train.Run(

@@ -11,6 +11,12 @@ from experiments import report
 from experiments.benchmarks.workload import Candidate, Goal, Workload
 
 Line = dict[str, Any]
+
+
+class DamagedLineError(ValueError):
+    """A line in a file of results that cannot be read."""
+
+
 INTRODUCTION = """\
 <!-- Written by `nox -s benchmarks`; changes here are lost. -->
 
@@ -42,7 +48,12 @@ def last_run(path: pathlib.Path) -> list[Line]:
     """The lines of the latest run in the file; none where there is no file."""
     if not path.exists():
         return []
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = []
+    for number, text in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise DamagedLineError(f"{path.name}, line {number}, is no JSON: remove it") from error
     return [line for line in lines if line["run"] == lines[-1]["run"]]
 
 
@@ -57,7 +68,7 @@ def table(workload: Workload, lines: Sequence[Line]) -> str:
     ours = measured[next(iter(workload.candidates))]
     rows = [
         [
-            report.escape(candidate.label).replace("\\`", "`") + _scaled(measured[name]),
+            _label(candidate) + _scaled(measured[name]),
             _spread([line["seconds"] for line in measured[name].values()]),
             _spread(ratios(ours, measured[name]), digits=2),
             _reached(candidate.goal, ours, measured[name]),
@@ -112,7 +123,7 @@ def _reached(goal: Goal | None, ours: dict[int, Line], theirs: dict[int, Line]) 
         return ""
     value = value_of(goal, ours, theirs)
     if value is None:
-        return f"≤ {goal.limit:g}"
+        return f"≤ {goal.limit:g}: not measured"
     what = {"ratio": "", "difference": " s more", "seconds": " s", "first call": " s first call"}
     met = "met" if value <= goal.limit else f"**missed: {value:.2f}**"
     return f"≤ {goal.limit:g}{what[goal.kind]}: {met}"

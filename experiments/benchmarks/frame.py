@@ -52,7 +52,8 @@ def measure(
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{workload.name}.jsonl"
-    common = {"workload": workload.name, "run": _now(), "rounds": rounds} | _machine()
+    common: dict[str, Any] = {"workload": workload.name, "run": _now(), "rounds": rounds}
+    common |= {"quick": quick} | _machine()
 
     def record(name: str, **line: Any) -> None:
         with path.open("a") as file:

@@ -71,7 +71,8 @@ def plain_sweep(folder: pathlib.Path, configs: int, epochs: int, batch_size: int
     x, y = map(jax.numpy.asarray, flat(folder))
     mesh = Mesh(np.array(jax.devices()), ("lanes",))
     train = functools.partial(_plain_run, epochs, batch_size)
-    rates, seeds = lanes(configs)
+    padded = -(-configs // mesh.size) * mesh.size  # shard_map wants as many on every device
+    rates, seeds = (np.resize(each, padded) for each in lanes(configs))
 
     def on_device(rates, seeds, orders, x, y):
         def one_lane(lane):
@@ -89,7 +90,7 @@ def plain_sweep(folder: pathlib.Path, configs: int, epochs: int, batch_size: int
     def run():
         orders = _orders(seeds, len(x), epochs, batch_size)
         accuracies, _ = jax.block_until_ready(sweep(rates, seeds, orders, x, y))
-        return answer(configs, accuracies.mean())
+        return answer(configs, accuracies[:configs].mean())
 
     return run
 

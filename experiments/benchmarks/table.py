@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments import report
-from experiments.benchmarks.workload import Candidate, Goal, Workload
+from experiments.benchmarks.workload import Goal, Workload
 
 Line = dict[str, Any]
 
@@ -68,7 +68,7 @@ def table(workload: Workload, lines: Sequence[Line]) -> str:
     ours = measured[next(iter(workload.candidates))]
     rows = [
         [
-            _label(candidate) + _scaled(measured[name]),
+            _escape(candidate.label) + _scaled(measured[name]),
             _spread([line["seconds"] for line in measured[name].values()]),
             _spread(ratios(ours, measured[name]), digits=2),
             _reached(candidate.goal, ours, measured[name]),
@@ -156,17 +156,18 @@ def _missing(
 ) -> list[str]:
     errors = {line["candidate"]: line["error"] for line in lines if "error" in line}
     notes = [
-        f"- {_label(candidate)}: not measured"
+        f"- {_escape(candidate.label)}: not measured"
         f"{f' after round {max(measured[name]) + 1}' if measured[name] else ''},"
-        f" {report.escape(errors.get(name, 'not part of this run'))}."
+        f" {_escape(errors.get(name, 'not part of this run'))}."
         for name, candidate in candidates.items()
         if name in errors or not measured[name]
     ]
     return ["\n".join(notes)] if notes else []
 
 
-def _label(candidate: Candidate) -> str:
-    return report.escape(candidate.label).replace("\\`", "`")
+def _escape(text: str) -> str:
+    """As in reports, but with code as code."""
+    return report.escape(text).replace("\\`", "`")
 
 
 def made_with(lines: Sequence[Line]) -> str:
@@ -176,7 +177,8 @@ def made_with(lines: Sequence[Line]) -> str:
         versions |= line.get("versions", {})
     last = lines[-1]
     numbers = ", ".join(f"{name} {number}" for name, number in versions.items())
+    trial = "A quick trial with less work. " if last.get("quick") else ""
     return report.escape(
-        f"{last['rounds']} rounds on {last['run'][:10]}; {last['cores']} cores of"
+        f"{trial}Rounds: {last['rounds']}, on {last['run'][:10]}; {last['cores']} cores of"
         f" {last['processor']}, {last['system']}; {numbers}."
     )

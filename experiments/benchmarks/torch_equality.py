@@ -9,6 +9,7 @@ Ends with 1 where the two disagree.
 import importlib.metadata
 import pathlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ class Row(NamedTuple):
 def main() -> int:
     """Writes the page; returns 0 where all agree."""
     jax.config.update("jax_enable_x64", True)
+    warnings.filterwarnings("ignore", "Using padding='same' with even kernel")  # it copies: fine
     every_case = (*torch_cases.cases(), *torch_sequence_cases.cases())
     functions = [compare(case) for case in every_case]
     paths, draws = list(_optimizers()), list(_initializers())

@@ -107,6 +107,7 @@ def test_quick_settings_win(toy, tmp_path):
     workload = toy("ours", settings={"units": 4}, quick={"units": 2})
     (line,) = _measure(workload, tmp_path, rounds=1, quick=True)
     assert line["seconds"] == line["total_seconds"] / 2
+    assert line["quick"]
 
 
 def test_lines_are_appended_and_runs_are_told_apart(toy, tmp_path):

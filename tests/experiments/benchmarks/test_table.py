@@ -114,7 +114,13 @@ def test_a_page_is_made_of_the_last_run_alone(tmp_path):
     page = table.page(tmp_path, [_workload()])
     assert "100" not in page
     assert "| jaxnn, `fit` | 1.000 [1.000, 1.000] |" in page
-    assert "3 rounds on 2026-01-02; 2 cores of a processor, Linux; python 3.11." in page
+    assert "\n\nRounds: 3, on 2026-01-02; 2 cores of a processor, Linux; python 3.11." in page
+
+
+def test_a_quick_trial_is_called_one(tmp_path):
+    lines = _lines({"ours": [1], "peer": [2]}, quick=True)
+    (tmp_path / "W9.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "A quick trial with less work. Rounds: 3" in table.page(tmp_path, [_workload()])
 
 
 def test_a_page_names_what_was_never_measured(tmp_path):

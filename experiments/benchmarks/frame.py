@@ -53,7 +53,7 @@ def measure(
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{workload.name}.jsonl"
     common: dict[str, Any] = {"workload": workload.name, "run": _now(), "rounds": rounds}
-    common |= {"quick": quick} | _machine()
+    common |= {"quick": quick, "busy": busy_share()} | _machine()
 
     def record(name: str, **line: Any) -> None:
         with path.open("a") as file:
@@ -80,6 +80,26 @@ def measure(
                         del ready[name]
                         record(name, error=str(error))
     return path
+
+
+def busy_share(seconds: float = 0.3) -> float | None:
+    """The share of all cores' time that others take; None where the system does not say.
+
+    Threads that spin while they wait for each other, as in PyTorch and NumPy, become ten times
+    slower where they must share their cores, so a busy machine is unfair to some peers.
+    """
+    counters = pathlib.Path("/proc/stat")
+    if not counters.exists():
+        return None
+
+    def busy_and_all():
+        ticks = [int(text) for text in counters.read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(ticks) - ticks[3] - ticks[4], sum(ticks)  # without idle and iowait
+
+    start = busy_and_all()
+    time.sleep(seconds)
+    busy, everything = (now - before for now, before in zip(busy_and_all(), start, strict=True))
+    return round(busy / max(everything, 1), 2)
 
 
 def turns(names: Sequence[str], rounds: int) -> Iterator[list[str]]:

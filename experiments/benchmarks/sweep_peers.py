@@ -99,14 +99,13 @@ def _torch_ensemble(step, x, y, seeds, epochs, batch_size, part) -> Run:
             for rows in orders[:, : len(x) // batch_size * batch_size].split(batch_size, dim=1):
                 rows = rows[lane_of]
                 params = step(params, x[rows], y[rows])
-        w1, b1, w2, b2 = [leaf.detach() for leaf in params]
-        hidden = torch.sigmoid(torch.baddbmm(b1.unsqueeze(1), x.expand(len(w1), *x.shape), w1))
-        predicted = torch.baddbmm(b2.unsqueeze(1), hidden, w2).argmax(dim=-1)
-        accuracy = (predicted == y).float().mean().item()
         if part < epochs:
             units = len(seeds) * part / epochs
             return {"units": units, "scaled": f"{part} of {epochs} epochs"}
-        return answer(len(seeds), accuracy)
+        w1, b1, w2, b2 = [leaf.detach() for leaf in params]
+        hidden = torch.sigmoid(torch.baddbmm(b1.unsqueeze(1), x.expand(len(w1), *x.shape), w1))
+        predicted = torch.baddbmm(b2.unsqueeze(1), hidden, w2).argmax(dim=-1)
+        return answer(len(seeds), (predicted == y).float().mean())
 
     return run
 

@@ -11,6 +11,7 @@ from experiments import report
 from experiments.benchmarks.workload import Goal, Workload
 
 Line = dict[str, Any]
+BUSY = 0.1  # of the machine's time
 
 
 class DamagedLineError(ValueError):
@@ -177,8 +178,13 @@ def made_with(lines: Sequence[Line]) -> str:
         versions |= line.get("versions", {})
     last = lines[-1]
     numbers = ", ".join(f"{name} {number}" for name, number in versions.items())
-    trial = "A quick trial with less work. " if last.get("quick") else ""
+    notes = "A quick trial with less work. " if last.get("quick") else ""
+    if (last.get("busy") or 0) > BUSY:
+        notes += (
+            f"Others took {last['busy']:.0%} of the machine's time as this began: not a fair"
+            " measurement. "
+        )
     return report.escape(
-        f"{trial}Rounds: {last['rounds']}, on {last['run'][:10]}; {last['cores']} cores of"
+        f"{notes}Rounds: {last['rounds']}, on {last['run'][:10]}; {last['cores']} cores of"
         f" {last['processor']}, {last['system']}; {numbers}."
     )

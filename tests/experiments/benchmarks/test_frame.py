@@ -167,3 +167,8 @@ def test_a_python_that_is_not_there_is_an_error_of_its_candidate(toy, tmp_path):
     nowhere = {"jax": str(tmp_path / "nowhere")}
     path = frame.measure(toy("ours"), nowhere, rounds=1, data=tmp_path, out=tmp_path)
     assert "cannot start" in json.loads(path.read_text())["error"]
+
+
+def test_the_share_of_others_is_a_share_or_unknown():
+    share = frame.busy_share(0.05)
+    assert share is None or 0 <= share <= 1

@@ -132,3 +132,11 @@ def test_a_damaged_line_is_named_with_its_place(tmp_path):
     (tmp_path / "W9.jsonl").write_text('{"run": 1}\n{"run"')
     with pytest.raises(table.DamagedLineError, match=r"W9.jsonl, line 2, is no JSON.*remove it"):
         table.page(tmp_path, [_workload()])
+
+
+@pytest.mark.parametrize(("busy", "is_said"), [(0.83, True), (0.02, False), (None, False)])
+def test_a_busy_machine_is_said_to_be_unfair(tmp_path, busy, is_said):
+    lines = _lines({"ours": [1], "peer": [2]}, busy=busy)
+    (tmp_path / "W9.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said = "Others took 83% of the machine's time as this began: not a fair measurement. Rounds"
+    assert (said in table.page(tmp_path, [_workload()])) == is_said

@@ -1,7 +1,8 @@
 """The project's commands: `nox -s experiments`, `tests`, `lint`, `benchmarks`.
 
 What follows `--` goes on to the command: `nox -s tests -- -k losses`,
-`nox -s experiments -- run momentum --quick`. Each session keeps its environment.
+`nox -s experiments -- run momentum --quick`. Each session keeps its environment, and each family of
+peers that the benchmarks compare jaxnn with has one of its own.
 """
 
 import os
@@ -17,6 +18,13 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
+
+
+PEERS = {  # what the benchmarks compare with, by environment
+    "scikit-learn": ("scikit-learn==1.9.1",),
+    "tensorflow": ("tensorflow==2.21.0", "keras==3.15.1"),
+    "torch": ("torch==2.13.0", "-c", "constraints.txt", "-e", "."),  # also compares values
+}
 
 
 @nox.session
@@ -44,9 +52,31 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Time jaxnn beside its peers; arguments go to `python -m experiments.benchmarks`."""
+    """Time jaxnn beside its peers; arguments go to `python -m experiments.benchmarks`.
+
+    Of PyTorch, UV_TORCH_BACKEND=cpu takes the build without the CUDA libraries.
+    """
     _install(session, "benchmarks")
-    session.run("python", "-m", "experiments.benchmarks", *session.posargs, env=_data())
+    command = ("python", "-m", "experiments.benchmarks", *session.posargs)
+    asked = session.run(*command, "--families", silent=True)
+    families = [family for family in PEERS if family in str(asked).split()]
+    pythons = [f"--python={family}={python}" for family in families
+               if (python := _peer(session, family))]  # fmt: skip
+    session.run(*command, *pythons, env=_data())
+
+
+def _peer(session: nox.Session, family: str) -> pathlib.Path | None:
+    """The Python of a family of peers; None where they cannot be installed."""
+    folder = pathlib.Path(session.virtualenv.location).with_name(f"benchmarks-{family}")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    try:
+        if not python.exists():
+            session.run("uv", "venv", "--python", sys.executable, str(folder))
+        session.run("uv", "pip", "install", "--python", str(python), *PEERS[family])
+    except nox.command.CommandFailed:
+        session.warn(f"{family} cannot be installed, so it is not measured")
+        return None
+    return python
 
 
 def _install(session: nox.Session, extra: str) -> None:

@@ -1,89 +1,154 @@
-"""Times jaxnn and its peers in turn, and writes the table.
+"""Times jaxnn beside its peers, and writes the page of results.
 
-    python -m experiments.benchmarks [--rounds 5] [--epochs 5] [--out reports/benchmarks]
+    nox -s benchmarks                                   everything, with the peers' environments
+    nox -s benchmarks -- --workload W1 W4 --rounds 5    some of it
+    nox -s benchmarks -- --quick                        a trial of every candidate
+    nox -s benchmarks -- --table                        the page again, without measuring
 
-Machines are noisy, so the candidates take turns within each round, after one round to compile and
-warm up, and what counts is the ratio to jaxnn within a round.
+Every measurement is a line of JSON in <out>/<workload>.jsonl; the page, <out>/README.md, is made
+from these lines alone. nox installs the peers; without nox only what this Python has is measured.
 """
 
 import argparse
 import pathlib
+import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
-import numpy as np
-
-from experiments import report, results
-from experiments.__main__ import use_every_core
-from experiments.benchmarks import mlp_run
+from experiments import results
+from experiments.benchmarks import frame, mlp_run, start_up, sweep_run, table
+from experiments.benchmarks.workload import Workload
 from jaxnn import data
 
+WORKLOADS: tuple[Workload, ...] = (
+    *mlp_run.WORKLOADS,
+    *sweep_run.WORKLOADS,
+    *start_up.WORKLOADS,
+)
+PYTORCH, PYTORCH_TITLE = "pytorch", "Values and gradients beside those of PyTorch"
+REPORT, TRIAL = results.ROOT / "reports" / "benchmarks", results.ROOT / "build" / "benchmarks"
 
-def main() -> int:
-    """Returns the exit status: 0 fine, 2 without the data."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds, default 5")
-    parser.add_argument("--epochs", type=int, default=5, help="epochs of each run, default 5")
-    parser.add_argument("--out", type=pathlib.Path, default=results.ROOT / "reports" / "benchmarks")
-    options = parser.parse_args()
-    if options.rounds < 1 or options.epochs < 1:
-        parser.error("--rounds and --epochs must be at least 1")
-    use_every_core()
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 fine, 1 a disagreement with PyTorch, 2 wrong usage or no data."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
-        candidates = mlp_run.candidates()
-    except data.DataNotFoundError as error:
+        chosen, with_pytorch = select(options.workload)
+        pythons = {"jax": sys.executable} | dict(map(_family_and_python, options.python))
+    except ValueError as error:
+        parser.error(str(error))
+    if options.families:
+        measured = not (options.list or options.table)
+        print(*sorted(families(chosen, with_pytorch) if measured else ()))
+        return 0
+    if options.list:
+        for workload in WORKLOADS:
+            print(f"{workload.name:<16} {workload.title} ({', '.join(workload.candidates)})")
+        print(f"{PYTORCH:<16} {PYTORCH_TITLE}")
+        return 0
+    out = (options.out or (TRIAL if options.quick else REPORT)).resolve()
+    status = 0
+    if not options.table:
+        rounds = options.rounds or (2 if options.quick else 5)
+        try:
+            for workload in chosen:
+                _measure(workload, pythons, rounds, out, quick=options.quick)
+        except data.DataNotFoundError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        if with_pytorch:
+            status = _compare_with_pytorch(pythons.get("torch"), out)
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        results.write(out / "README.md", table.page(out, WORKLOADS))
+    except table.DamagedLineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    seconds, accuracies = measure(candidates, options.rounds, options.epochs)
-    table = table_of(seconds, accuracies)
-    print(table)
-    options.out.mkdir(parents=True, exist_ok=True)
-    page = (
-        f"# Benchmarks\n\n{__doc__}\n## W1\n\n{mlp_run.__doc__}\n{table}\n\n{_made_with(options)}\n"
+    print(f"wrote {out / 'README.md'}")
+    return status
+
+
+def select(names: Sequence[str]) -> tuple[list[Workload], bool]:
+    """The workloads that the names stand for, and whether PyTorch's values are among them.
+
+    Raises:
+      ValueError: a name that stands for none.
+    """
+    if not names:
+        return list(WORKLOADS), True
+    for name in names:
+        if name != PYTORCH and not any(_is_named(workload, name) for workload in WORKLOADS):
+            known = ", ".join([*(workload.name for workload in WORKLOADS), PYTORCH])
+            raise ValueError(f"there is no workload {name!r}; there are {known}")
+    chosen = [w for w in WORKLOADS if any(_is_named(w, name) for name in names)]
+    return chosen, PYTORCH in names
+
+
+def families(workloads: Sequence[Workload], with_pytorch: bool) -> set[str]:
+    """The environments that are needed besides this one."""
+    needed = {c.family for workload in workloads for c in workload.candidates.values()}
+    return (needed | ({"torch"} if with_pytorch else set())) - {"jax"}
+
+
+def _is_named(workload: Workload, name: str) -> bool:
+    return workload.name == name or workload.name.startswith(f"{name}-")
+
+
+def _measure(
+    workload: Workload, pythons: dict[str, str], rounds: int, out: pathlib.Path, *, quick: bool
+) -> None:
+    folder = TRIAL / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    workload.write_data(folder)
+    frame.measure(workload, pythons, rounds=rounds, data=folder, out=out, quick=quick)
+
+
+def _compare_with_pytorch(python: str | None, out: pathlib.Path) -> int:
+    if python is None:
+        print("PyTorch is not compared: there is no environment of torch", file=sys.stderr)
+        return 0
+    out.mkdir(parents=True, exist_ok=True)
+    module = "experiments.benchmarks.torch_equality"
+    done = subprocess.run([python, "-m", module, str(out / "pytorch.md")], cwd=results.ROOT)
+    return int(done.returncode != 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "nox -s benchmarks --",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    results.write(options.out / "README.md", page)
-    return 0
+    parser.add_argument("--workload", nargs="+", default=[], metavar="NAME",
+                        help="which, by default all: see --list; W2 means W2-...")  # fmt: skip
+    parser.add_argument("--rounds", type=_positive, help="turns of every candidate, default 5")
+    parser.add_argument("--quick", action="store_true",
+                        help="less work and 2 rounds, written to build/")  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="name the workloads and end")
+    parser.add_argument("--table", action="store_true", help="only write the page again")
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the results and the page")
+    parser.add_argument("--python", action="append", default=[], metavar="FAMILY=PATH",
+                        help="the Python of a peer's environment; nox says so itself")  # fmt: skip
+    parser.add_argument("--families", action="store_true", help=argparse.SUPPRESS)  # for nox
+    return parser
 
 
-def measure(
-    candidates: dict[str, Callable[[int], float]], rounds: int, epochs: int
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Seconds per epoch of each candidate in each round, and the accuracy that it reached."""
-    accuracies = {name: train(epochs) for name, train in candidates.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for number in range(rounds):
-        for name, train in candidates.items():
-            start = time.perf_counter()
-            train(epochs)
-            seconds[name].append((time.perf_counter() - start) / epochs)
-        print(f"round {number + 1} of {rounds}", file=sys.stderr)
-    return {name: np.array(values) for name, values in seconds.items()}, accuracies
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an int of at least 1, got {text}")
+    return int(text)
 
 
-def table_of(seconds: dict[str, np.ndarray], accuracies: dict[str, float]) -> str:
-    """A Markdown table: the median and range over rounds, and how many times as long as ours."""
-    ours = next(iter(seconds.values()))
-    lines = [
-        "| | s per epoch, median [range] | times ours, by round | validation accuracy |",
-        "| --- | --- | --- | --- |",
-    ]
-    for name, values in seconds.items():
-        spread = f"{np.median(values):.3f} [{values.min():.3f}, {values.max():.3f}]"
-        ratio = np.median(values / ours)
-        lines.append(f"| {report.escape(name)} | {spread} | {ratio:.2f} | {accuracies[name]:.4f} |")
-    return "\n".join(lines)
-
-
-def _made_with(options: argparse.Namespace) -> str:
-    versions = ", ".join(f"{name} {number}" for name, number in results.versions().items())
-    where = results.platform_of_run()
-    return (
-        f"{options.rounds} rounds of {options.epochs} epochs; {report.escape(where['processor'])},"
-        f" {where['system']} {report.escape(where['machine'])}; {report.escape(versions)}."
-    )
+def _family_and_python(text: str) -> tuple[str, str]:
+    family, is_pair, path = text.partition("=")
+    known = families(WORKLOADS, with_pytorch=True)
+    if not is_pair or family not in known:
+        names = ", ".join(sorted(known))
+        raise ValueError(f"--python takes FAMILY=PATH with a family of {names}, got {text!r}")
+    if not pathlib.Path(path).exists():
+        raise ValueError(f"--python {family}: there is no {path}; `nox -s benchmarks` makes it")
+    return family, path
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ def write(folder: Path, tree: Any) -> None:
     _handler().save(epath.Path(folder.absolute()), args=ocp.args.PyTreeSave(tree))
 
 
+def prepare() -> None:
+    """Imports Orbax, so that the first of `write` and `read` takes no longer than the others."""
+    _handler()
+
+
 def read(folder: Path) -> Any:
     """What `write` wrote, to the bit."""
     from etils import epath
@@ -32,7 +37,7 @@ def read(folder: Path) -> Any:
 
 @functools.cache
 def _handler() -> Any:
-    """Orbax for this process alone; its import takes 2 s.
+    """Orbax for this process alone; its import takes a second.
 
     Orbax's own handler of NumPy arrays takes them to be the same in every process, and writes them
     in process 0 only. Here they are the lanes of the process.

@@ -212,6 +212,15 @@ def test_lanes_may_be_cut_in_another_way_after_a_resume(tmp_path):
         assert parts_in(tmp_path) == [f"part_{i:06d}" for i in (2, 3, 4, 5, 6, 7)]
 
 
+def test_a_copy_beside_the_parts_is_not_one(tmp_path):
+    with opened(tmp_path) as checkpoint:
+        checkpoint.save(part_of([0], 1))
+    shutil.copytree(tmp_path / "process_0/part_000000", tmp_path / "process_0/part_000000 (copy)")
+    with opened(tmp_path) as checkpoint:
+        checkpoint.save(part_of([0], 2))
+        assert epochs_of(checkpoint, [0]) == {0: 2}
+
+
 def test_two_states_of_every_lane_are_kept(tmp_path):
     with opened(tmp_path) as checkpoint:
         for epochs in range(1, 5):

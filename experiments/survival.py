@@ -6,7 +6,7 @@ A small sweep over digits, with momentum and dropout, runs in a process of its o
 SIGKILL at a random moment, every second time while it is writing a checkpoint, and is started
 again, on one device or two, until it ends. Then all losses, metrics and params are held against
 the undisturbed run, bit by bit, and the next run begins, until there were that many kills.
-200 kills take about 15 minutes on two cores.
+200 kills take about 20 minutes on two cores.
 """
 
 import argparse
@@ -31,9 +31,10 @@ from experiments import results
 from jaxnn import data, layers, losses, train
 from jaxnn.train.part import TEMPORARY, SavedPart
 
-LANES: dict[str, Any] = {"learning_rate": [0.03, 0.1], "dropout": [0.0, 0.3], "seed": [0, 1]}
-EPOCHS = 60
+LANES: dict[str, Any] = {"learning_rate": [0.03, 0.1], "dropout": 0.2, "seed": [0, 1]}
+EPOCHS = 300
 DEVICES = (1, 2)
+STARTING = 0.1  # the share of kills that may hit the start, before the checkpoints are opened
 LINGER = 0.03  # seconds between the first sight of a save and the kill, at most
 
 
@@ -103,16 +104,19 @@ def survive(command: Sequence[str], folder: pathlib.Path, kills: int, seed: int)
       SurvivalError: the command fails without being killed.
     """
     rng, tally = np.random.default_rng(seed), Tally()
-    start = time.perf_counter()
-    _finish(_start(command, folder / "undisturbed", DEVICES[-1]), folder / "undisturbed")
-    seconds = time.perf_counter() - start
+    undisturbed = _start(command, folder / "undisturbed", DEVICES[-1])
+    started = time.perf_counter()
+    _wait_until_open(undisturbed, folder / "undisturbed")
+    opened = time.perf_counter()
+    _finish(undisturbed, folder / "undisturbed")
+    to_start, to_run = opened - started, time.perf_counter() - opened
     expected = _load(folder / "undisturbed")
     lanes = _epochs_by_lane(folder / "undisturbed").keys()
     while tally.kills < kills:
         run = folder / f"run_{tally.runs}"
         while True:
             process = _start(command, run, int(rng.choice(DEVICES)))
-            if tally.kills == kills or not _kill(process, run, rng, seconds):
+            if tally.kills == kills or not _kill(process, run, rng, to_start, to_run):
                 break
             tally.kills += 1
             tally.while_saving += any(_half_saved(run))
@@ -137,18 +141,30 @@ def _start(command: Sequence[str], folder: pathlib.Path, devices: int) -> subpro
     )  # fmt: skip
 
 
-def _kill(process: subprocess.Popen, folder: pathlib.Path, rng, seconds: float) -> bool:
+def _kill(
+    process: subprocess.Popen, folder: pathlib.Path, rng: Any, to_start: float, to_run: float
+) -> bool:
     """Kills at a random moment, or some time into a save; False where it has ended before."""
-    at_save, linger = rng.random() < 0.5, rng.uniform(0, LINGER)
-    time.sleep(rng.uniform(0, 0.9 * seconds))
-    while at_save and process.poll() is None and not any(_half_saved(folder)):
-        time.sleep(0.0005)
-    time.sleep(linger * at_save)
+    if rng.random() < STARTING:
+        time.sleep(rng.uniform(0, to_start))
+    else:
+        _wait_until_open(process, folder)
+        time.sleep(rng.uniform(0, to_run / 2))
+        if rng.random() < 0.5:
+            while process.poll() is None and not any(_half_saved(folder)):
+                time.sleep(0.0005)
+            time.sleep(rng.uniform(0, LINGER))
     if process.poll() is not None:
         return False
     process.send_signal(signal.SIGKILL)
     process.communicate()
     return process.returncode == -signal.SIGKILL
+
+
+def _wait_until_open(process: subprocess.Popen, folder: pathlib.Path) -> None:
+    lock = folder / "checkpoints" / "process_0" / "lock"
+    while process.poll() is None and not (lock.exists() and f" {process.pid} " in lock.read_text()):
+        time.sleep(0.001)
 
 
 def _finish(process: subprocess.Popen, folder: pathlib.Path) -> None:

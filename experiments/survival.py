@@ -134,7 +134,10 @@ def survive(command: Sequence[str], folder: pathlib.Path, kills: int, seed: int)
 
 def _start(command: Sequence[str], folder: pathlib.Path, devices: int) -> subprocess.Popen:
     folder.mkdir(exist_ok=True)
-    compiled = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled")}
+    compiled = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
     return subprocess.Popen(
         [*command, "--devices", str(devices), "--run-in", str(folder)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | compiled,

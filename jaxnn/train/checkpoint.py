@@ -36,7 +36,7 @@ KEPT = 2  # good states of each lane, so that damage to the newest costs little
 class Checkpoint:
     """A directory of saved parts; locked against other writers until it is closed.
 
-    Where several processes share it, all of them open it and read before any of them saves.
+    Where several processes share it, all of them open it before any of them saves.
 
     Args:
       directory: made where it is not there; its parent must be.

@@ -14,7 +14,8 @@ import numpy as np
 def write(folder: Path, tree: Any) -> None:
     """Writes a tree of dicts with NumPy arrays, none of them empty, to a folder that is new.
 
-    A kill leaves a folder that is not whole: the caller makes it count by moving it into place.
+    A kill leaves a folder that is not whole, and a power cut files that are not: the caller syncs
+    it, once for all files, and makes it count by moving it into place.
     """
     import orbax.checkpoint as ocp
     from etils import epath
@@ -50,7 +51,8 @@ def _handler() -> Any:
     class HostArrays(ocp.type_handlers.NumpyHandler):
         async def serialize(self, values, infos, args=None):
             async def write_one(value, info):
-                store = {"driver": "file", "path": f"{info.parent_dir / info.name}/"}
+                path = f"{info.parent_dir / info.name}/"
+                store = {"driver": "file", "path": path, "file_io_sync": False}
                 spec = {"driver": "zarr", "kvstore": store, "metadata": {"compressor": None}}
                 array = await ts.open(
                     spec,

@@ -43,30 +43,27 @@ def _handler() -> Any:
     Orbax's own handler of NumPy arrays takes them to be the same in every process, and writes them
     in process 0 only. Here they are the lanes of the process.
     """
-    import asyncio
-
     import orbax.checkpoint as ocp
     import tensorstore as ts
 
     class HostArrays(ocp.type_handlers.NumpyHandler):
         async def serialize(self, values, infos, args=None):
-            async def write_one(value, info):
-                path = f"{info.parent_dir / info.name}/"
-                store = {"driver": "file", "path": path, "file_io_sync": False}
-                spec = {"driver": "zarr", "kvstore": store, "metadata": {"compressor": None}}
+            # in one context and one transaction they make one file, and several each without
+            together, context = ts.Transaction(atomic=True), ts.Context()
+            for value, info in zip(values, infos, strict=True):
+                base = {"driver": "file", "path": f"{info.parent_dir}/", "file_io_sync": False}
+                store = {"driver": "ocdbt", "base": base, "path": f"{info.name}/"}
                 array = await ts.open(
-                    spec,
+                    {"driver": "zarr", "kvstore": store, "metadata": {"compressor": None}},
                     create=True,
                     dtype=ts.dtype(value.dtype),
                     shape=value.shape,
                     chunk_layout=ts.ChunkLayout(chunk_shape=value.shape),
+                    context=context,
+                    transaction=together,
                 )
                 await array.write(value)
-
-            writes = map(write_one, values, infos)
-            outcomes = await asyncio.gather(*writes, return_exceptions=True)  # all have ended
-            for error in filter(None, outcomes):
-                raise error
+            await together.commit_async()
             return []
 
     process = jax.process_index()
@@ -75,5 +72,5 @@ def _handler() -> Any:
         (np.ndarray, HostArrays()), (jax.Array, ocp.type_handlers.ArrayHandler())
     )
     return ocp.PyTreeCheckpointHandler(
-        use_ocdbt=False, type_handler_registry=registry, multiprocessing_options=alone
+        type_handler_registry=registry, multiprocessing_options=alone
     )

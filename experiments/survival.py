@@ -3,10 +3,10 @@
     python -m experiments.survival [--kills 200] [--seed 0] [--out reports/survival]
 
 A small sweep over digits, with momentum and dropout, runs in a process of its own, which gets a
-SIGKILL at a random moment, every second time while it is writing a checkpoint, and is started
-again, on one device or two, until it ends. Then all losses, metrics and params are held against
-the undisturbed run, bit by bit, and the next run begins, until there were that many kills.
-200 kills take about 20 minutes on two cores.
+SIGKILL at a random moment, about every second time while it saves, and is started again, on one
+device or two, until it ends. Then all losses, metrics and params are held against the undisturbed
+run, bit by bit, and the next run begins, until there were that many kills. 200 kills take about
+half an hour on two cores.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -29,13 +29,15 @@ import optax
 
 from experiments import results
 from jaxnn import data, layers, losses, train
-from jaxnn.train.part import TEMPORARY, SavedPart
+from jaxnn.train.part import TEMPORARY, SavedPart, number_of
 
 LANES: dict[str, Any] = {"learning_rate": [0.03, 0.1], "dropout": 0.2, "seed": [0, 1]}
-EPOCHS = 300
+EPOCHS = 1500  # enough for a dozen saves
 DEVICES = (1, 2)
 STARTING = 0.1  # the share of kills that may hit the start, before the checkpoints are opened
-LINGER = 0.03  # seconds between the first sight of a save and the kill, at most
+MOST_SAVES = 3  # that a start completes before it is killed
+WHILE_SAVING = 0.5  # the share of the other kills that wait for a save
+LINGER = 0.02  # seconds between the first sight of a save and the kill, at most
 
 
 class SurvivalError(RuntimeError):
@@ -106,7 +108,7 @@ def survive(command: Sequence[str], folder: pathlib.Path, kills: int, seed: int)
     rng, tally = np.random.default_rng(seed), Tally()
     undisturbed = _start(command, folder / "undisturbed", DEVICES[-1])
     started = time.perf_counter()
-    _wait_until_open(undisturbed, folder / "undisturbed")
+    _wait(undisturbed, lambda: _is_open(undisturbed, folder / "undisturbed"))
     opened = time.perf_counter()
     _finish(undisturbed, folder / "undisturbed")
     to_start, to_run = opened - started, time.perf_counter() - opened
@@ -151,12 +153,13 @@ def _kill(
     if rng.random() < STARTING:
         time.sleep(rng.uniform(0, to_start))
     else:
-        _wait_until_open(process, folder)
-        time.sleep(rng.uniform(0, to_run / 2))
-        if rng.random() < 0.5:
-            while process.poll() is None and not any(_half_saved(folder)):
-                time.sleep(0.0005)
+        saves = _newest(folder) + rng.integers(MOST_SAVES + 1)
+        _wait(process, lambda: _is_open(process, folder) and _newest(folder) >= saves)
+        if rng.random() < WHILE_SAVING:
+            _wait(process, lambda: any(_half_saved(folder)))
             time.sleep(rng.uniform(0, LINGER))
+        else:
+            time.sleep(rng.uniform(0, to_run / 10))
     if process.poll() is not None:
         return False
     process.send_signal(signal.SIGKILL)
@@ -164,10 +167,19 @@ def _kill(
     return process.returncode == -signal.SIGKILL
 
 
-def _wait_until_open(process: subprocess.Popen, folder: pathlib.Path) -> None:
+def _wait(process: subprocess.Popen, is_true: Callable[[], bool]) -> None:
+    while process.poll() is None and not is_true():
+        time.sleep(0.0005)
+
+
+def _is_open(process: subprocess.Popen, folder: pathlib.Path) -> bool:
     lock = folder / "checkpoints" / "process_0" / "lock"
-    while process.poll() is None and not (lock.exists() and f" {process.pid} " in lock.read_text()):
-        time.sleep(0.001)
+    return lock.exists() and f" {process.pid} " in lock.read_text()
+
+
+def _newest(folder: pathlib.Path) -> int:
+    parts = folder.glob("checkpoints/process_0/part_*")
+    return max((number_of(part) for part in parts), default=-1)
 
 
 def _finish(process: subprocess.Popen, folder: pathlib.Path) -> None:

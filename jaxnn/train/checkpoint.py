@@ -7,6 +7,8 @@ directory/
         part_000007/        some lanes after some epochs
             manifest.json   which lanes, how far, the SHA-256 of every file
             arrays/         an Orbax checkpoint
+
+A part appears whole, by a rename, or not at all.
 """
 
 import os
@@ -18,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxnn.train import durable
+from jaxnn.train import durable, orbax_arrays
 from jaxnn.train import identity as identity_
 from jaxnn.train.errors import (
     CheckpointDamagedWarning,
@@ -34,7 +36,7 @@ KEPT = 2  # good states of each lane, so that damage to the newest costs little
 class Checkpoint:
     """A directory of saved parts; locked against other writers until it is closed.
 
-    Where several processes share it, all of them open it and read before any of them saves.
+    Where several processes share it, all of them open it before any of them saves.
 
     Args:
       directory: made where it is not there; its parent must be.
@@ -141,6 +143,7 @@ class Checkpoint:
         if self._lock.closed:
             raise CheckpointError(f"{self.directory} is closed")
         part.check()
+        orbax_arrays.prepare()
         start = time.perf_counter()
         number, self._next_number = self._next_number, self._next_number + 1
         lanes = {int(lane): row for row, lane in enumerate(part.lanes)}
@@ -165,18 +168,16 @@ class Checkpoint:
         return sorted(parts, key=lambda saved: saved.age, reverse=True)
 
     def _delete_outdated(self, newest: SavedPart) -> None:
-        """Parts of which each lane has enough newer ones; others of them may be cut differently."""
-        own = [
-            saved for saved in self._newest_first(newest.lanes) if saved.folder.parent == self._own
-        ]
-        for old in own:
+        """Deletes own parts of which each lane has enough newer ones, however these are cut."""
+        for old in self._newest_first(newest.lanes):
             newer = Counter(
                 lane
                 for saved in self._newest_first(old.lanes)
                 if saved.age > old.age and saved.folder in self._good
                 for lane in saved.lanes
             )
-            if all(newer[lane] >= KEPT for lane in old.lanes):
+            is_own = old.folder.parent == self._own
+            if is_own and all(newer[lane] >= KEPT for lane in old.lanes):
                 old.delete()
                 self._parts.remove(old)
 
@@ -208,7 +209,8 @@ def _check_resume(directory: Path, resume: str) -> None:
 
 
 def _part_folders(directory: Path) -> Iterator[Path]:
-    return directory.glob("process_*/part_*")
+    found = directory.glob("process_*/part_*")
+    return (folder for folder in found if folder.name.removeprefix("part_").isdigit())
 
 
 def _readable(folders: Iterable[Path]) -> Iterator[SavedPart]:

@@ -35,6 +35,7 @@ IDENTITY = {
     "axes": {"learning_rate": [0.01, 0.1], "seed": list(range(100))},
     "versions": {"jax": "0.10.2"},
 }
+FLIPPED = {"first byte flipped": 0.0, "middle flipped": 0.5, "last byte flipped": 1.0}
 LIKE = {"bias": np.zeros((1, 2), np.int32), "kernel": np.zeros((1, 3, 2), np.float32)}
 
 
@@ -212,6 +213,15 @@ def test_lanes_may_be_cut_in_another_way_after_a_resume(tmp_path):
         assert parts_in(tmp_path) == [f"part_{i:06d}" for i in (2, 3, 4, 5, 6, 7)]
 
 
+def test_a_copy_beside_the_parts_is_not_one(tmp_path):
+    with opened(tmp_path) as checkpoint:
+        checkpoint.save(part_of([0], 1))
+    shutil.copytree(tmp_path / "process_0/part_000000", tmp_path / "process_0/part_000000 (copy)")
+    with opened(tmp_path) as checkpoint:
+        checkpoint.save(part_of([0], 2))
+        assert epochs_of(checkpoint, [0]) == {0: 2}
+
+
 def test_two_states_of_every_lane_are_kept(tmp_path):
     with opened(tmp_path) as checkpoint:
         for epochs in range(1, 5):
@@ -231,7 +241,7 @@ def test_a_part_that_was_never_read_does_not_outdate_another(tmp_path):
         assert parts_in(tmp_path) == ["part_000002", "part_000003"]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "missing"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", *FLIPPED])
 def test_damage_to_any_file_is_seen_and_the_part_before_is_used(tmp_path, damage):
     whole = tmp_path / "whole"
     with opened(whole) as checkpoint:
@@ -239,7 +249,7 @@ def test_damage_to_any_file_is_seen_and_the_part_before_is_used(tmp_path, damage
         checkpoint.save(part_of([0, 1], 2))
     newest = pathlib.Path("process_0/part_000001")
     files = [path for path in (whole / newest).rglob("*") if path.is_file()]
-    assert len(files) > 8
+    assert {"manifest.json", "manifest.ocdbt", "_METADATA"} < {file.name for file in files}
     for i, file in enumerate(files):
         copy = tmp_path / str(i)
         shutil.copytree(whole, copy)
@@ -250,7 +260,7 @@ def test_damage_to_any_file_is_seen_and_the_part_before_is_used(tmp_path, damage
         elif damage == "truncated":
             path.write_bytes(raw[:-1])
         else:
-            raw[len(raw) // 2] ^= 1 << (i % 8)
+            raw[int(FLIPPED[damage] * (len(raw) - 1))] ^= 1 << (i % 8)
             path.write_bytes(raw)
         with warned_of() as warned, opened(copy) as checkpoint:
             assert epochs_of(checkpoint, [0, 1]) == {0: 1, 1: 1}
@@ -265,7 +275,7 @@ def test_lanes_without_a_good_part_start_anew(tmp_path):
     with opened(tmp_path) as checkpoint:
         checkpoint.save(part_of([0], 1))
         checkpoint.save(part_of([1], 1))
-    next(tmp_path.glob("process_0/part_000000/arrays/carry.*/0*")).unlink()
+    next(tmp_path.glob("process_0/part_000000/arrays/d/*")).unlink()
     missing = pytest.warns(CheckpointDamagedWarning, match=r"is missing\): its lanes start anew")
     with opened(tmp_path) as checkpoint, missing:
         assert epochs_of(checkpoint, [0, 1]) == {1: 1}
@@ -275,7 +285,7 @@ def test_a_damaged_part_outdates_none(tmp_path):
     with opened(tmp_path) as checkpoint:
         checkpoint.save(part_of([0], 1))
         checkpoint.save(part_of([0], 2))
-    next(tmp_path.glob("process_0/part_000001/arrays/carry.*/0*")).unlink()
+    next(tmp_path.glob("process_0/part_000001/arrays/d/*")).unlink()
     with opened(tmp_path) as checkpoint:
         with pytest.warns(CheckpointDamagedWarning, match=r"part_000000 \(epoch 1\) is used"):
             assert epochs_of(checkpoint, [0]) == {0: 1}

@@ -33,7 +33,7 @@ from experiments import (
 )
 from experiments.machine import use_every_core as use_every_core
 from experiments.registry import Experiment
-from jaxnn import data
+from jaxnn import compilation_cache, data
 
 REPORTS = results.ROOT / "reports"
 BUILD = results.ROOT / "build"
@@ -324,4 +324,5 @@ def _shown(path: pathlib.Path) -> str:
 
 if __name__ == "__main__":
     use_every_core()
+    compilation_cache.enable()
     sys.exit(main())

@@ -14,7 +14,6 @@ import argparse
 import dataclasses
 import pathlib
 import sys
-import tempfile
 import time
 import typing
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 from experiments import (
     gradients,
     ledger,
+    machine,
     registry,
     report,
     results,
@@ -66,14 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         registry.UnknownExperimentError,
         verdicts.UnknownClaimError,
         results.NoResultsError,
-        _FolderError,
+        machine.FolderError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-
-
-class _FolderError(OSError):
-    """The results cannot be written where they should be."""
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -188,7 +184,7 @@ def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
     changed = {name: value for name, value in settings.items() if value is not None}
     default = BUILD / "quick" if options.quick else BUILD / "custom" if changed else REPORTS
     out = options.out or default
-    _check_writable(out)
+    machine.check_writable(out, "--out")
     status = 0
     for experiment in chosen:
         base = experiment.module.QUICK if options.quick else experiment.module.Config()
@@ -214,7 +210,7 @@ def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
 
 
 def _gradients(out: pathlib.Path, *, force: bool) -> int:
-    _check_writable(out)
+    machine.check_writable(out, "--out")
     folder, start = out / "gradients", time.perf_counter()
     modules = (gradients, report, results, style)
     if not force and store.is_written(folder, modules):
@@ -303,18 +299,6 @@ def _claims(options: argparse.Namespace) -> int:
     else:
         print(ledger.table(rows))
     return 0
-
-
-def _check_writable(folder: pathlib.Path) -> None:
-    """Finds out before any work, and leaves no trace but the folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _FolderError(
-            f"cannot write to {folder}: {error.strerror}; choose another --out"
-        ) from error
 
 
 def _shown(path: pathlib.Path) -> str:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
 
 import jax
 
@@ -23,6 +24,22 @@ def use_every_core() -> None:
     has_affinity = hasattr(os, "sched_getaffinity")  # the cores that we may use; not on macOS
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     jax.config.update("jax_num_cpu_devices", cores)
+
+
+def join_processes(processes: Sequence[str] | None) -> None:
+    """Makes this process one of those that share the work; before JAX's first computation.
+
+    Args:
+      processes: (host:port of process 0, their number, the index of this one), ("auto",) where the
+        cluster knows, or None for a process alone.
+    """
+    if processes is None:
+        return
+    if len(processes) == 1:
+        jax.distributed.initialize()
+    else:
+        address, count, index = processes
+        jax.distributed.initialize(address, int(count), int(index))
 
 
 def check_writable(folder: pathlib.Path, flag: str) -> None:

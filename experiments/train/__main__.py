@@ -17,6 +17,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+
 from experiments import machine, results
 from experiments.train import command, outcome, watching
 from experiments.train.axes import UsageError
@@ -31,13 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = shlex.join(["python", "-m", "experiments.train", *words])
     flags, given = command.parse(words, __doc__ or "")
     try:
+        machine.join_processes(flags.processes)
         task = task_of(flags, given)
         if flags.dry_run:
             print(_asked(train.plan, task, **_options(flags)))
         else:
             _train(task, flags, typed)
-    except KeyboardInterrupt as interrupt:
-        print(f"\ninterrupted: {_how_to_go_on(flags, typed, interrupt)}", file=sys.stderr)
+    except KeyboardInterrupt:  # train.Interrupted is one
+        print(f"\ninterrupted: {_how_to_go_on(flags, typed)}", file=sys.stderr)
         return 130
     except (
         UsageError,
@@ -45,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         watching.MissingExtraError,
         data.DataNotFoundError,
         data.DataCorruptError,
+        train.CheckpointError,
     ) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -59,6 +63,8 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
             options["on_chunk"] = watch
         stack.enter_context(watching.profile(flags.profile))
         history = _asked(train.sweep, task, progress=not flags.quiet, **options)
+    if jax.process_index() != 0:  # each process has the whole result
+        return
     print(outcome.table(history))
     for sentence in outcome.diverged(history):
         print(sentence)
@@ -98,10 +104,10 @@ def _record(flags: TrainConfig, typed: str) -> dict[str, Any]:
     }
 
 
-def _how_to_go_on(flags: TrainConfig, typed: str, interrupt: KeyboardInterrupt) -> str:
+def _how_to_go_on(flags: TrainConfig, typed: str) -> str:
     if flags.checkpoint_dir is None:
         return "nothing was saved; with --checkpoint-dir DIR the same command would go on"
-    return f"{interrupt or 'what was saved is kept'}; to go on: {typed}".lstrip()
+    return f"what is done is saved in {flags.checkpoint_dir}; to go on, run again: {typed}"
 
 
 if __name__ == "__main__":

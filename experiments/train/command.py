@@ -30,7 +30,7 @@ def parse(arguments: Sequence[str], description: str) -> tuple[TrainConfig, set[
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
         parser.error(kinds.unknown(unknown[0], map(_option, FLAGS), list_all=False))
-    values = {
+    values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in vars(given).items()
     }

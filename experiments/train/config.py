@@ -77,10 +77,13 @@ class TrainConfig:
         large run), or as was measured to be fastest (auto)
       devices: use so many of them; without it, all, which on a CPU are its cores.
         JAX_NUM_CPU_DEVICES=8 in the environment simulates eight
+      processes: this command is one of several processes that share the runs, on one host or many:
+        HOST:PORT,COUNT,INDEX, the address that process 0 opens, how many there are, and which this
+        one is (0, 1, ...); or auto on a cluster that says so itself (SLURM, MPI, TPU pods)
       checkpoint_dir: save the state here while training; the same command then goes on where it
         was stopped, to the same bits
-      resume: go on from --checkpoint-dir where it holds something (auto), fail where it does not
-        (must), or begin anew (never)
+      resume: go on from --checkpoint-dir if it holds something (auto); refuse one that holds
+        nothing (must), or one that holds something (never)
       profile: write a trace here that TensorBoard and Perfetto show
       dry_run: train and compile nothing, print programs, lanes, memory, FLOPs and expected time
       out: write results.nc (for xarray), results.json (every flag, this command, the versions)
@@ -115,6 +118,7 @@ class TrainConfig:
     random: Annotated[tuple[str, ...], Flag(MANY, _LAW)] = ()
     lanes: Annotated[Lanes, Flag(MANY, kinds.literal(Lanes))] = "auto"
     devices: Annotated[int | None, Flag(MACHINE, _COUNT)] = None
+    processes: Annotated[tuple[str, ...] | None, Flag(MACHINE, kinds.PROCESSES)] = None
     checkpoint_dir: Annotated[Folder, Flag(MACHINE, kinds.PATH)] = None
     resume: Annotated[Resume, Flag(MACHINE, kinds.literal(Resume))] = "auto"
     profile: Annotated[Folder, Flag(MACHINE, kinds.PATH)] = None

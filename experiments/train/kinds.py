@@ -95,6 +95,17 @@ def _batch_size(text: str) -> int | None:
     return None if text == "full" else whole_number().read(text)
 
 
+def _processes(text: str) -> tuple[str, ...]:
+    address, _, rest = text.partition(",")
+    count, _, index = rest.partition(",")
+    numbers = count.isdecimal() and index.isdecimal() and int(index) < int(count)
+    if text != "auto" and not (numbers and ":" in address):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not HOST:PORT,COUNT,INDEX, such as localhost:9876,2,0, nor auto"
+        )
+    return tuple(text.split(","))
+
+
 def _text(text: str) -> str:
     return text
 
@@ -103,5 +114,6 @@ WIDTHS = Kind("N,...", _widths)
 BATCH_SIZE = Kind("N|full", _batch_size, "whole numbers")
 NAME = Kind("NAME", _text)
 PATH = Kind("DIR", pathlib.Path)
+PROCESSES = Kind("HOST:PORT,COUNT,INDEX|auto", _processes)
 TEXTS = Kind("NAME=VALUES", _text)
 SWITCH = Kind("", _text)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments import results, style
 from experiments.train.config import as_typed
@@ -15,6 +16,7 @@ from experiments.verdicts import mean_interval
 
 MOST_CURVES = 10
 MOST_DIVERGED = 20
+MOST_LOSS = 100.0  # what is above is cut off in the figure
 _NOT_SETTINGS = ("seed", "epoch")
 
 
@@ -81,6 +83,9 @@ def draw(history: xr.Dataset) -> Figure:
         _draw_curve(loss_ax, history.train_loss.isel(where), label=label, color=color)
         _draw_curve(accuracy_ax, history.test_accuracy.isel(where), label=label, color=color)
     loss_ax.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
+    loss_ax.set_ylim(top=min(loss_ax.get_ylim()[1], MOST_LOSS))
+    for ax in (loss_ax, accuracy_ax):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     accuracy_ax.set(xlabel="epoch", ylabel="test accuracy")
     rest = len(order) - len(drawn)
     accuracy_ax.set_title(f"the {len(drawn)} best of {len(order)} settings" if rest else "")
@@ -101,7 +106,8 @@ def _draw_curve(ax: Any, metric: xr.DataArray, **line: Any) -> None:
     if "seed" not in metric.dims:
         metric = metric.expand_dims("seed")
     metric = metric.isel(epoch=np.isfinite(metric).any("seed").values)  # not every epoch is tested
-    style.band(ax, metric.epoch, metric, **line)
+    if metric.size:
+        style.band(ax, metric.epoch, metric, **line)
 
 
 def _settings(history: xr.Dataset) -> Iterator[dict[str, int]]:

@@ -4,6 +4,7 @@ A new model is a function here: its parameters after the number of classes becom
 `TrainConfig` has fields of these names.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -57,6 +58,7 @@ def options_of(models: Iterable[str]) -> set[str]:
     }
 
 
+@functools.cache  # programs are kept by their set-up
 def setup_for(classes: int) -> Callable[..., train.Run]:
     """The set-up of a classification with so many classes, for `train.sweep`."""
 

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         machine.join_processes(flags.processes)
         task = task_of(flags, given)
         if flags.dry_run:
-            print(_asked(train.plan, task, **_options(flags)))
+            print(_asked(train.plan, task, **_given(lanes=flags.lanes, num_devices=flags.devices)))
         else:
             _train(task, flags, typed)
     except KeyboardInterrupt:  # train.Interrupted is one
@@ -56,7 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(task: Task, flags: TrainConfig, typed: str) -> None:
-    options = _options(flags)
+    options = _given(
+        lanes=flags.lanes,
+        num_devices=flags.devices,
+        checkpoint_dir=flags.checkpoint_dir,
+        resume=flags.resume,
+    )
     with contextlib.ExitStack() as stack:
         if flags.log is not None:
             watch = stack.enter_context(watching.tensorboard(flags.log, task.names))
@@ -82,15 +87,9 @@ def _asked(ask: Callable, task: Task, **options: Any) -> Any:
         raise UsageError(f"cannot train so: {error}") from error
 
 
-def _options(flags: TrainConfig) -> dict[str, Any]:
-    """The keyword arguments that say how, not what."""
-    named = {
-        "lanes": flags.lanes,
-        "num_devices": flags.devices,
-        "checkpoint_dir": flags.checkpoint_dir,
-        "resume": flags.resume,
-    }
-    return {name: value for name, value in named.items() if value not in (None, "auto")}
+def _given(**options: Any) -> dict[str, Any]:
+    """The keyword arguments that are not at their default."""
+    return {name: value for name, value in options.items() if value not in (None, "auto")}
 
 
 def _record(flags: TrainConfig, typed: str) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def save(folder: pathlib.Path, history: xr.Dataset, record: dict[str, Any]) -> N
 def _draw_curve(ax: Any, metric: xr.DataArray, **line: Any) -> None:
     if "seed" not in metric.dims:
         metric = metric.expand_dims("seed")
-    metric = metric.isel(epoch=np.isfinite(metric).any("seed").values)  # not every epoch is tested
+    metric = metric.dropna("epoch", how="all")  # not every epoch is tested
     if metric.size:
         style.band(ax, metric.epoch, metric, **line)
 

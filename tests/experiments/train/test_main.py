@@ -1,11 +1,14 @@
+import contextlib
+import os
 import shlex
+import signal
 
 import jax
 import numpy as np
 import pytest
 
 from experiments import results
-from experiments.train import setups, task
+from experiments.train import setups, task, watching
 from experiments.train.__main__ import main
 from jaxnn import data, train
 from jaxnn.train import program
@@ -113,17 +116,36 @@ def test_a_dry_run_tells_the_plan_and_compiles_nothing(capsys, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys, tmp_path):
+def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_saved(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train, "sweep", interrupted)
     assert main(SMALL) == 130
     assert "nothing was saved; with --checkpoint-dir DIR" in capsys.readouterr().err
-    assert main([*SMALL, "--checkpoint-dir", str(tmp_path)]) == 130
+
+
+def test_after_ctrl_c_the_same_command_goes_on_to_the_same_bits(monkeypatch, capsys, tmp_path):
+    @contextlib.contextmanager
+    def impatient(*_):
+        yield lambda done: os.kill(os.getpid(), signal.SIGINT)
+
+    typed = [*SMALL, "--epochs", "12", "--sweep", "seed=0:2"]
+    kept = [*typed, "--checkpoint-dir", str(tmp_path / "kept"), "--log", str(tmp_path / "log")]
+    with monkeypatch.context() as patched:
+        patched.setattr(watching, "tensorboard", impatient)
+        assert main(kept) == 130
     said = capsys.readouterr().err
-    assert f"saved in {tmp_path}; to go on, run again: python -m experiments.train" in said
-    assert shlex.join([*SMALL, "--checkpoint-dir", str(tmp_path)]) in said
+    assert f"saved in {tmp_path / 'kept'}; to go on, run again: python -m experiments.train" in said
+    assert shlex.join(kept) in said
+    assert main([*kept, "--resume", "must", "--out", str(tmp_path / "resumed")]) == 0
+    assert main([*typed, "--out", str(tmp_path / "undisturbed")]) == 0
+    resumed, undisturbed = (
+        (tmp_path / name / "results.nc").read_bytes() for name in ("resumed", "undisturbed")
+    )
+    assert resumed == undisturbed
+    assert main([*kept, "--learning-rate", "0.2"]) == 2
+    assert "learning_rate" in capsys.readouterr().err
 
 
 def test_what_is_at_its_default_leaves_the_program_as_it_was():
@@ -135,5 +157,7 @@ def test_what_is_at_its_default_leaves_the_program_as_it_was():
 
 
 def test_a_profile_is_written(tmp_path):
-    assert main([*SMALL, "--profile", str(tmp_path)]) == 0
+    assert (
+        main(["--model", "logistic_regression", "--epochs", "1", "--profile", str(tmp_path)]) == 0
+    )
     assert list(tmp_path.rglob("*.xplane.pb"))

@@ -31,7 +31,6 @@ from experiments import (
     verdicts,
     verification,
 )
-from experiments.machine import use_every_core as use_every_core
 from experiments.registry import Experiment
 from jaxnn import compilation_cache, data
 
@@ -307,6 +306,5 @@ def _shown(path: pathlib.Path) -> str:
 
 
 if __name__ == "__main__":
-    use_every_core()
     compilation_cache.enable()
     sys.exit(main())

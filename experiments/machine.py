@@ -1,6 +1,5 @@
-"""What a command line asks of the machine, before JAX's first computation."""
+"""What a command line asks of the machine, before any work."""
 
-import os
 import pathlib
 import tempfile
 from collections.abc import Sequence
@@ -10,20 +9,6 @@ import jax
 
 class FolderError(OSError):
     """Results cannot be written where they should be."""
-
-
-def use_every_core() -> None:
-    """One JAX device per core, so that the lanes of a sweep run on all of them.
-
-    Must come before JAX's first computation. Results do not depend on it. A number of CPU devices
-    that the environment asks for (JAX_NUM_CPU_DEVICES, XLA_FLAGS) wins.
-    """
-    simulated = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if simulated or "JAX_NUM_CPU_DEVICES" in os.environ:
-        return
-    has_affinity = hasattr(os, "sched_getaffinity")  # the cores that we may use; not on macOS
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    jax.config.update("jax_num_cpu_devices", cores)
 
 
 def join_processes(processes: Sequence[str] | None) -> None:

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         machine.join_processes(flags.processes)
         task = task_of(flags, given)
         if flags.dry_run:
-            print(_asked(train.plan, task, **_given(lanes=flags.lanes, num_devices=flags.devices)))
+            print(_plan(task, flags))
         else:
             _train(task, flags, typed)
     except KeyboardInterrupt:  # train.Interrupted is one
@@ -56,18 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(task: Task, flags: TrainConfig, typed: str) -> None:
-    options = _given(
-        lanes=flags.lanes,
-        num_devices=flags.devices,
-        checkpoint_dir=flags.checkpoint_dir,
-        resume=flags.resume,
-    )
+    watch = None
     with contextlib.ExitStack() as stack:
         if flags.log is not None:
             watch = stack.enter_context(watching.tensorboard(flags.log, task.names))
-            options["on_chunk"] = watch
         stack.enter_context(watching.profile(flags.profile))
-        history = _asked(train.sweep, task, progress=not flags.quiet, **options)
+        history = _sweep(task, flags, watch)
     if jax.process_index() != 0:  # each process has the whole result
         return
     print(outcome.table(history))
@@ -78,18 +72,29 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
         print(f"wrote {flags.out}")
 
 
-def _asked(ask: Callable, task: Task, **options: Any) -> Any:
-    """The answer of train.plan or train.sweep, which refuse what cannot be before they compile."""
-    design = [] if task.design is None else [task.design]
+def _sweep(task: Task, flags: TrainConfig, watch: Callable | None) -> Any:
     try:
-        return ask(task.setup, task.dataset, *design, **options, **task.hyperparameters)
+        return train.sweep(
+            task.setup, task.dataset, task.design,
+            progress=not flags.quiet, lanes=flags.lanes, num_devices=flags.devices,
+            checkpoint_dir=flags.checkpoint_dir, resume=flags.resume, on_chunk=watch,
+            **task.hyperparameters,
+        )  # fmt: skip
+    except train.CheckpointError:
+        raise
+    except (TypeError, ValueError):
+        _plan(task, flags)  # refuses with a sentence what cannot be trained; the rest is a bug
+        raise
+
+
+def _plan(task: Task, flags: TrainConfig) -> train.Plan:
+    try:
+        return train.plan(
+            task.setup, task.dataset, task.design,
+            lanes=flags.lanes, num_devices=flags.devices, **task.hyperparameters,
+        )  # fmt: skip
     except (TypeError, ValueError) as error:
         raise UsageError(f"cannot train so: {error}") from error
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The keyword arguments that are not at their default."""
-    return {name: value for name, value in options.items() if value not in (None, "auto")}
 
 
 def _record(flags: TrainConfig, typed: str) -> dict[str, Any]:
@@ -110,6 +115,5 @@ def _how_to_go_on(flags: TrainConfig, typed: str) -> str:
 
 
 if __name__ == "__main__":
-    machine.use_every_core()
     compilation_cache.enable()
     sys.exit(main())

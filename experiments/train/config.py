@@ -75,8 +75,8 @@ class TrainConfig:
       lanes: how runs share the devices: one after another on each (map, good on a CPU), all of a
         device at once (vmap, good on a GPU), every batch spread over all devices (data, for one
         large run), or as was measured to be fastest (auto)
-      devices: use so many of them; without it, all, which on a CPU are its cores.
-        JAX_NUM_CPU_DEVICES=8 in the environment simulates eight
+      devices: use so many of them or, where runs go one after another on a CPU, so many of its
+        cores; without it, all. JAX_NUM_CPU_DEVICES=8 in the environment simulates eight devices
       processes: this command is one of several processes that share the runs, on one host or many:
         HOST:PORT,COUNT,INDEX, the address that process 0 opens, how many there are, and which this
         one is (0, 1, ...); or auto on a cluster that says so itself (SLURM, MPI, TPU pods)

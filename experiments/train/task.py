@@ -4,8 +4,6 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jax
-
 from experiments import machine
 from experiments.train import axes, setups
 from experiments.train.axes import UsageError
@@ -55,7 +53,6 @@ def task_of(flags: TrainConfig, given: set[str]) -> Task:
     _check_folders(flags)
     dataset = _load(flags.dataset)
     _check_sizes(used("train_size"), used("batch_size"), dataset)
-    _check_devices(flags.devices)
     hyperparameters = {
         name: value
         for name, value in values.items()
@@ -97,16 +94,6 @@ def _check_sizes(train_sizes, batch_sizes, dataset: data.Dataset) -> None:
         raise UsageError(
             f"a batch of {batch:,} is more than the {smallest:,} training examples: lower"
             " --batch-size, or take --batch-size full"
-        )
-
-
-def _check_devices(wanted: int | None) -> None:
-    devices = jax.devices()
-    if wanted is not None and wanted > len(devices):
-        raise UsageError(
-            f"there are {len(devices)} devices ({devices[0].platform}), not {wanted}: lower"
-            f" --devices, or simulate so many on the CPU: JAX_NUM_CPU_DEVICES={wanted} in the"
-            " environment"
         )
 
 

@@ -30,7 +30,7 @@ def nothing_is_compiled(monkeypatch):
         ("--train-size 32", "a batch of 64 is more than the 32 training examples"),
         ("--sweep train_size=32,640", "a batch of 64 is more than the 32 training examples"),
         ("--train-size 9999", "digits has 1,617 training examples, not 9,999"),
-        ("--devices 4096", "not 4096: lower --devices"),
+        ("--devices 4096", "4096"),
         ("--sweep seed=0:0", "the axis seed is empty"),
         ("--sweep seeds=0:3", "did you mean seed?"),
         ("--sweep l2=0,1 --l2 0.1", "l2 is an axis, so --l2 has nothing to say"),
@@ -112,8 +112,19 @@ def test_each_activation_makes_a_network(name):
 def test_a_dry_run_tells_the_plan_and_compiles_nothing(capsys, tmp_path):
     typed = ["--sweep", "hidden=8,16", "seed=0:5", "--dry-run", "--out", str(tmp_path / "none")]
     assert main(typed) == 0
-    assert "10" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "10 run(s), 2 program(s)" in printed
+    assert "hidden=(16,)" in printed
     assert not (tmp_path / "none").exists()
+
+
+def test_what_breaks_within_is_no_wrong_usage(monkeypatch):
+    def broken(*_, **__):
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(train, "sweep", broken)
+    with pytest.raises(TypeError, match="a bug"):
+        main(SMALL)
 
 
 def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_saved(monkeypatch, capsys):

@@ -25,7 +25,8 @@ def enable() -> Path | None:
     The folder is jaxnn/xla in XDG_CACHE_HOME, or else in ~/.cache; one that the user gives as
     JAX_COMPILATION_CACHE_DIR wins, and JAXNN_NO_COMPILATION_CACHE=1 turns the cache off. Where no
     private folder can be had, a warning says why, and the process goes on without a cache. Numbers
-    do not depend on it.
+    do not depend on it. What a process left half-written that was killed, JAX compiles again, with
+    a warning; removing the folder is always safe.
 
     Returns:
       The folder; None without a cache.

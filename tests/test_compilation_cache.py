@@ -52,6 +52,11 @@ def test_a_second_process_compiles_nothing_and_gives_the_same_bits(tmp_path):
     assert requests == hits + misses
     assert misses > 0
     assert run(tmp_path) == (folder, requests, requests, 0, bits, "")
+    for entry in (tmp_path / "jaxnn" / "xla").iterdir():
+        os.truncate(entry, 100)
+    _, _, hits, _, same, said = run(tmp_path)
+    assert (hits, same) == (0, bits)
+    assert "Error reading persistent compilation cache entry" in said
     off = run(tmp_path, JAXNN_NO_COMPILATION_CACHE="1")
     assert off[:5] == ("None", 0, 0, 0, bits)
 

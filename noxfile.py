@@ -1,4 +1,4 @@
-"""The project's commands: `nox -s experiments`, `tests`, `lint`, `benchmarks`.
+"""The project's commands: `nox -s experiments`, `train`, `tests`, `lint`, `benchmarks`.
 
 What follows `--` goes on to the command: `nox -s tests -- -k losses`,
 `nox -s experiments -- run momentum --quick`. Each session keeps its environment, and each family of
@@ -39,6 +39,13 @@ def experiments(session: nox.Session) -> None:
     """Run every experiment and write reports/; arguments go to `python -m experiments`."""
     _install(session, "experiments")
     session.run("python", "-m", "experiments", *(session.posargs or ["run"]), env=_data())
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """Train a network; arguments are the flags of `python -m experiments.train`."""
+    _install(session, "experiments,log")
+    session.run("python", "-m", "experiments.train", *session.posargs, env=_data())
 
 
 @nox.session

@@ -12,30 +12,27 @@ Each command explains itself: python -m experiments run --help
 
 import argparse
 import dataclasses
-import os
 import pathlib
 import sys
-import tempfile
 import time
 import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
-
 from experiments import (
-    compare,
     gradients,
     ledger,
+    machine,
     registry,
     report,
     results,
     store,
     style,
     verdicts,
+    verification,
 )
 from experiments.registry import Experiment
-from jaxnn import data
+from jaxnn import compilation_cache, data
 
 REPORTS = results.ROOT / "reports"
 BUILD = results.ROOT / "build"
@@ -68,24 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         registry.UnknownExperimentError,
         verdicts.UnknownClaimError,
         results.NoResultsError,
-        _FolderError,
+        machine.FolderError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-
-
-def use_every_core() -> None:
-    """One JAX device per core, so that the lanes of a sweep run on all of them.
-
-    Must come before JAX's first computation. Results do not depend on it.
-    """
-    has_affinity = hasattr(os, "sched_getaffinity")  # the cores that we may use; not on macOS
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    jax.config.update("jax_num_cpu_devices", cores)
-
-
-class _FolderError(OSError):
-    """The results cannot be written where they should be."""
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -200,7 +183,7 @@ def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
     changed = {name: value for name, value in settings.items() if value is not None}
     default = BUILD / "quick" if options.quick else BUILD / "custom" if changed else REPORTS
     out = options.out or default
-    _check_writable(out)
+    machine.check_writable(out, "--out")
     status = 0
     for experiment in chosen:
         base = experiment.module.QUICK if options.quick else experiment.module.Config()
@@ -226,7 +209,7 @@ def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
 
 
 def _gradients(out: pathlib.Path, *, force: bool) -> int:
-    _check_writable(out)
+    machine.check_writable(out, "--out")
     folder, start = out / "gradients", time.perf_counter()
     modules = (gradients, report, results, style)
     if not force and store.is_written(folder, modules):
@@ -277,9 +260,9 @@ def _verify(options: argparse.Namespace) -> int:
     failed = [
         experiment.name
         for experiment in chosen
-        if not _verify_one(experiment, *committed[experiment.name], quick=options.quick)
+        if not verification.check(experiment, *committed[experiment.name], quick=options.quick)
     ]
-    if answers is not None and not _verify_ledger(answers):
+    if answers is not None and not verification.check_ledger(answers):
         failed.append(LEDGER)
     print(f"differs: {', '.join(failed)}" if failed else "all as committed")
     return 1 if failed else 0
@@ -300,19 +283,6 @@ def _read_ledger(folder: pathlib.Path) -> dict[str, Any]:
         raise results.NoResultsError(f"{error}; `{command}` makes them") from error
 
 
-def _verify_ledger(committed: dict[str, Any]) -> bool:
-    start = time.perf_counter()
-    fresh = ledger.make()
-    lines = list(ledger.changes(fresh, committed))
-    agrees = not any(differs for differs, _ in lines)
-    outcome = "as committed" if agrees else "DIFFERS"
-    print(f"{LEDGER}  {time.perf_counter() - start:.1f} s  {outcome}")
-    for differs, line in lines:
-        print(f"  {'DIFFERS' if differs else 'note'}: {line}")
-    print(flush=True)
-    return agrees
-
-
 def _claims(options: argparse.Namespace) -> int:
     for claim in options.ids:
         verdicts.check_known(claim)
@@ -330,101 +300,11 @@ def _claims(options: argparse.Namespace) -> int:
     return 0
 
 
-def _verify_one(
-    experiment: Experiment, committed: Any, record: dict[str, Any], *, quick: bool
-) -> bool:
-    start, module = time.perf_counter(), experiment.module
-    config = module.QUICK if quick else module.Config()
-    identities = results.identities(module.DATA)
-    try:
-        fresh = module.run(config)
-    except data.DataNotFoundError as error:
-        print(f"{experiment.name}: {error}", file=sys.stderr)
-        return False
-    missing = [name for name, identity in identities.items() if identity is None]
-    remarks = [f"{name} is not at hand, what rests on it is not compared" for name in missing]
-    remarks += [
-        f"made with {package} {version}, here {results.versions().get(package, 'absent')}"
-        for package, version in record["versions"].items()
-        if results.versions().get(package) != version
-    ]
-    problems = [
-        f"{name} holds other data than the committed results were made from"
-        for name, identity in identities.items()
-        if identity is not None and record["data"].get(name) not in (identity, None)
-    ]
-    same = (record["platform"], record["versions"]) == (
-        results.platform_of_run(),
-        results.versions(),
-    )
-    compared = fresh, committed
-    for dim, limit in {} if same else getattr(module, "STEADY", {}).items():
-        remarks.append(f"{dim} above {limit:g} not compared: it amplifies another rounding")
-        compared = tuple(x.sel({dim: x[dim] <= limit}) for x in compared)
-    rows = compare.compare(
-        *compared,
-        module.TOLERANCES,
-        part=quick or bool(missing),
-        leave_out=getattr(module, "WHOLE_RUN", ()) if quick else (),
-    )
-    if same:
-        problems += [
-            f"{row.variable}: not the same bits, with the same processor and versions"
-            for row in rows
-            if row.agrees and row.compared and not row.identical
-        ]
-    if not quick:
-        if results.plain(config) != record["config"]:
-            problems.append(f"settings are not the committed ones; run {experiment.name} again")
-        if not missing:
-            judged = results.record(experiment.name, config, {}, module.judge(fresh))["verdicts"]
-            problems += compare.changed_verdicts(judged, record["verdicts"])
-    agrees = all(row.agrees for row in rows) and not problems
-    seconds = time.perf_counter() - start
-    print(f"{experiment.name}  {seconds:.1f} s  {'as committed' if agrees else 'DIFFERS'}")
-    print(_comparison_table(rows))
-    for line in [*(f"note: {remark}" for remark in remarks), *(f"DIFFERS: {p}" for p in problems)]:
-        print(f"  {line}")
-    print(flush=True)
-    return agrees
-
-
-def _comparison_table(rows: Sequence[compare.Comparison]) -> str:
-    cells = [("variable", "compared", "largest difference", "allowed", "")]
-    for row in rows:
-        rtol, atol = row.allowed
-        allowed = f"{atol:g} + {rtol:g} |x|" if rtol or atol else "none"
-        outcome = "identical" if row.identical else "within tolerance" if row.agrees else "DIFFERS"
-        if row.compared:
-            numbers = (f"{row.compared:,}", f"{row.largest:.3g}", allowed)
-            cells.append((row.variable, *numbers, f"{outcome}  {row.note}".rstrip()))
-        else:
-            outcome = row.note if row.agrees else f"DIFFERS  {row.note}"
-            cells.append((row.variable, "-", "-", "-", outcome))
-    widths = [max(len(line[i]) for line in cells) for i in range(5)]
-    return "\n".join(
-        "  " + "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
-
-
-def _check_writable(folder: pathlib.Path) -> None:
-    """Finds out before any work, and leaves no trace but the folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _FolderError(
-            f"cannot write to {folder}: {error.strerror}; choose another --out"
-        ) from error
-
-
 def _shown(path: pathlib.Path) -> str:
     path = path.resolve()
     return str(path.relative_to(results.ROOT)) if path.is_relative_to(results.ROOT) else str(path)
 
 
 if __name__ == "__main__":
-    use_every_core()
+    compilation_cache.enable()
     sys.exit(main())

@@ -186,7 +186,7 @@ def _draw_digits(ax, results) -> None:
             labels.append(f"η {rate:g}, γ {momentum:g}")
     ax.set(yscale="log", xlabel="epoch", ylabel="training loss (nats)")
     ax.set_title("Digits, rate η and momentum γ")
-    style.label_lines(ax, drawn, labels)
+    _label_inside(ax, drawn, labels, results.epoch)
 
 
 def _draw_the_gain(ax, results) -> None:
@@ -199,9 +199,17 @@ def _draw_the_gain(ax, results) -> None:
         ax.fill_between(gain.epoch, interval.low, interval.high, color=color, alpha=0.25, lw=0)
     style.reference(ax, "as with momentum", y=0.0)
     ax.set(xlabel="epoch", ylabel="difference of losses (nats)")
-    ax.set_xlim(right=int(results.epoch[-1]))
     ax.set_title("Plain descent minus η 0.01, γ 0.9")
-    style.label_lines(ax, drawn, list(gains))
+    _label_inside(ax, drawn, list(gains), results.epoch)
+
+
+def _label_inside(ax, lines, texts, epoch: xr.DataArray) -> None:
+    """Labels within the axes, in room of their own, so that the rows keep one spacing."""
+    last = int(epoch[-1])
+    ax.set_xlim(0, 1.5 * last)
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= last])
+    for text in style.label_lines(ax, lines, texts):
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
 
 
 def _distance(path: xr.DataArray) -> xr.DataArray:

@@ -54,7 +54,7 @@ def load(name: str) -> Experiment:
     module = importlib.import_module(f"experiments.{name}")
     missing = [f"{what} ({why})" for what, why in _MUST_OFFER.items() if not hasattr(module, what)]
     if missing:
-        raise TypeError(f"experiments/{name}.py must define {'; '.join(missing)}")
+        raise TypeError(f"experiments.{name} must define {'; '.join(missing)}")
     question, about = _parse(inspect.getdoc(module) or "")
     return Experiment(name, module, question, about)
 

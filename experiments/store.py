@@ -18,6 +18,7 @@ from experiments.registry import Experiment
 FOLDER = results.ROOT / ".cache" / "results"
 
 _DRAWN_OR_JUDGED = ("draw", "judge")
+_FILES_THAT_DRAW_OR_JUDGE = ("figure.py", "judges.py")  # of an experiment that is a package
 _FRAME_THAT_COMPUTES_NOTHING = ("report", "style", "verdicts")
 
 
@@ -88,9 +89,19 @@ def _library() -> Iterator[tuple[str, str]]:
 def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
     yield from _library()
     yield "experiments.results", inspect.getsource(results)
-    source = inspect.getsource(experiment.module)
-    yield experiment.name, _computing_part(source)
-    yield from _imported(source, seen={experiment.name, "results"})
+    seen = {experiment.name, "results"}
+    for name, source in _own_sources(experiment):
+        yield name, _computing_part(source)
+        yield from _imported(source, seen)
+
+
+def _own_sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """The experiment's module, or the files of its package."""
+    yield experiment.name, inspect.getsource(experiment.module)
+    for folder in getattr(experiment.module, "__path__", ()):
+        for path in sorted(pathlib.Path(folder).glob("*.py")):
+            if path.name not in ("__init__.py", *_FILES_THAT_DRAW_OR_JUDGE):
+                yield f"{experiment.name}/{path.name}", path.read_text("utf-8")
 
 
 def _imported(source: str, seen: set[str]) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,8 @@
 import pathlib
 import re
+import shlex
+
+from experiments.train import axes, command
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
 
@@ -17,3 +20,12 @@ def test_every_file_that_it_links_is_there():
     links = re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text("utf-8"))
     assert links
     assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_every_training_command_that_it_shows_can_be_read():
+    text = README.read_text("utf-8")
+    commands = re.findall(r"^python -m experiments\.train(.*)$", text, re.M)
+    assert len(commands) > 2
+    for typed in commands:
+        flags, _ = command.parse(shlex.split(typed, comments=True), "")
+        axes.names_of(flags)

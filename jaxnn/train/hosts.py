@@ -39,7 +39,9 @@ class Hosts:
             return column
         from jax.experimental import multihost_utils
 
-        gathered = np.asarray(multihost_utils.process_allgather(column))  # [processes, *shape, ...]
+        as_bytes = np.frombuffer(np.ascontiguousarray(column).tobytes(), np.uint8)  # as JAX would
+        gathered = np.asarray(multihost_utils.process_allgather(as_bytes))  # round float64
         owner = np.arange(np.prod(self.shape, dtype=int)) % self.count
-        by_lane = gathered.reshape(self.count, len(owner), *column.shape[len(self.shape) :])
-        return by_lane[owner, np.arange(len(owner))].reshape(column.shape)
+        by_lane = gathered.reshape(self.count, len(owner), -1)
+        own = by_lane[owner, np.arange(len(owner))]
+        return np.frombuffer(own.tobytes(), column.dtype).reshape(column.shape)

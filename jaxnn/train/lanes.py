@@ -67,10 +67,10 @@ class _Work:
     def __init__(self, group: Group, plan: Layout, starts: range, carry: Any, keep_carry: bool):
         self._group, self._plan, self._starts = group, plan, starts
         self._carry, self._keep_carry = carry, keep_carry
-        self._room = plan.at_once if plan.how == "vmap" else 1  # of lanes in one call
+        self._room = plan.at_once if plan.how == "vmap" else None  # for lanes, in one call
         mesh = None if plan.how == "map" else Mesh(np.array(plan.devices), ("lanes",))
         everywhere: Any = plan.devices if mesh is None else [NamedSharding(mesh, P())]
-        over_lanes = NamedSharding(mesh, P("lanes")) if mesh and self._room > 1 else None
+        over_lanes = NamedSharding(mesh, P("lanes")) if mesh and plan.how == "vmap" else None
         self._carry_places = [over_lanes] if over_lanes else everywhere
         arrays = program.arrays_of(group.dataset)
         self._arrays = [jax.device_put(arrays, place) for place in everywhere]
@@ -83,7 +83,7 @@ class _Work:
 
     def run(self, first_lane: int, worker: int) -> Iterator[Progress]:
         """One call's lanes from there on: one, or under "vmap" as many as there is room for."""
-        chosen = slice(first_lane, first_lane + self._room)
+        chosen = slice(first_lane, first_lane + (self._room or 1))
         lanes, place = self._group.lanes[chosen], worker % len(self._arrays)
         carry = jax.device_put(self._first_carry(chosen), self._carry_places[place])
         inputs = self._in_room(_inputs(self._group, lanes))
@@ -109,7 +109,7 @@ class _Work:
 
     def _first_carry(self, chosen: slice) -> Any:
         if self._carry is None:
-            shape = (self._room,) if self._room > 1 else ()
+            shape = () if self._room is None else (self._room,)
             return jax.tree.map(lambda s: np.zeros(shape + s.shape, s.dtype), self._shapes)
         return self._in_room(jax.tree.map(lambda leaf: leaf[chosen], self._carry))
 
@@ -119,17 +119,19 @@ class _Work:
 
     def _in_room(self, tree: Any) -> Any:
         """Filled up with zeros to as many lanes as a call takes, or without the axis of lanes."""
-        if self._room == 1:
+        if self._room is None:
             return jax.tree.map(lambda leaf: leaf[0], tree)
 
+        room = self._room
+
         def filled(leaf):
-            missing = np.zeros((self._room - len(leaf), *leaf.shape[1:]), leaf.dtype)
+            missing = np.zeros((room - len(leaf), *leaf.shape[1:]), leaf.dtype)
             return np.concatenate([leaf, missing])
 
         return jax.tree.map(filled, tree)
 
     def _on_host(self, leaf: jax.Array) -> np.ndarray:
-        return np.asarray(leaf) if self._room > 1 else np.asarray(leaf)[None]
+        return np.asarray(leaf)[None] if self._room is None else np.asarray(leaf)
 
 
 def _in_parallel(work: _Work, num_workers: int, num_lanes: int) -> Iterator[Progress]:

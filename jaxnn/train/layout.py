@@ -164,7 +164,7 @@ def _devices(how: str, num_devices: int | None) -> tuple[list[jax.Device], int]:
             raise ValueError(
                 f"num_devices={num_devices}, but there are {there} {kind}: take at most {there}"
                 + (
-                    f', or call jax.config.update("jax_num_cpu_devices", {num_devices}) first'
+                    f", or set JAX_NUM_CPU_DEVICES={num_devices} in the environment"
                     if devices[0].platform == "cpu"
                     else ""
                 )

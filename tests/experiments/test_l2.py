@@ -5,6 +5,7 @@ import pytest
 
 from experiments import l2, results
 from jaxnn import regularizers
+from tests.experiments.altered import change, statuses
 
 OVERFITTING = ("overfit-split", "learning-overfit")
 STRENGTH = ("regularisation-strength", "regularisation-definition")
@@ -15,19 +16,8 @@ def committed():
     return results.load(results.ROOT / "reports" / "l2")[0]
 
 
-def statuses(dataset):
-    return {verdict.claim: verdict.status for verdict in l2.judge(dataset)}
-
-
-def change(dataset, variable, value, **where):
-    """The dataset with the variable set to value(old) at the labels."""
-    changed = dataset.copy(deep=True)
-    changed[variable].loc[where] = value(changed[variable].loc[where])
-    return changed
-
-
 def test_the_committed_numbers_reproduce_every_claim(committed):
-    assert set(statuses(committed).values()) == {"reproduced"}
+    assert set(statuses(l2, committed).values()) == {"reproduced"}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +36,7 @@ def test_the_committed_numbers_reproduce_every_claim(committed):
     ],
 )
 def test_numbers_that_speak_against_a_claim_contradict_it(claim, variable, value, where, committed):
-    assert statuses(change(committed, variable, value, **where))[claim] == "contradicted"
+    assert statuses(l2, change(committed, variable, value, **where))[claim] == "contradicted"
 
 
 @pytest.mark.parametrize("claim", [*OVERFITTING, *STRENGTH])
@@ -58,7 +48,7 @@ def test_what_holds_only_on_the_seeds_that_chose_is_contradicted(claim, committe
     for name in ("test_loss", "train_loss"):
         values = same[name].transpose(*committed[name].dims).values
         changed[name].loc[{"seed": judged.seed}] = values
-    assert statuses(changed)[claim] == "contradicted"
+    assert statuses(l2, changed)[claim] == "contradicted"
 
 
 @pytest.mark.parametrize(("noise", "said"), [(0.0, False), (0.05, True)])
@@ -79,13 +69,13 @@ def test_a_wrong_penalty_is_contradicted(committed, monkeypatch):
         return right(weights, strength=strength / 2)
 
     monkeypatch.setattr(regularizers, "l2_penalty", half)
-    assert statuses(committed)["l2-penalty"] == "contradicted"
+    assert statuses(l2, committed)["l2-penalty"] == "contradicted"
 
 
 def test_a_wrong_objective_is_contradicted(committed, monkeypatch):
     right = regularizers.l2
     monkeypatch.setattr(regularizers, "l2", lambda strength: right(2 * strength))
-    assert statuses(committed)["regularised-objective"] == "contradicted"
+    assert statuses(l2, committed)["regularised-objective"] == "contradicted"
 
 
 @pytest.mark.parametrize(
@@ -99,13 +89,13 @@ def test_a_wrong_objective_is_contradicted(committed, monkeypatch):
 )
 def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed):
     custom = committed.sel(part)
-    assert {statuses(custom)[claim] for claim in claims} == {"not judged"}
+    assert {statuses(l2, custom)[claim] for claim in claims} == {"not judged"}
     l2.draw(custom)
 
 
 def test_runs_that_diverged_are_not_judged(committed):
     lost = change(committed, "test_loss", lambda old: old * np.nan, l2=0.0)
-    assert {statuses(lost)[claim] for claim in (*OVERFITTING, *STRENGTH)} == {"not judged"}
+    assert {statuses(l2, lost)[claim] for claim in (*OVERFITTING, *STRENGTH)} == {"not judged"}
 
 
 def test_every_seed_draws_its_own_training_set(monkeypatch):

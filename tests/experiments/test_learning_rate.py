@@ -6,6 +6,8 @@ import pytest
 import xarray as xr
 
 from experiments import learning_rate, results, verdicts
+from experiments.learning_rate import judges, runs
+from tests.experiments.altered import change, statuses
 
 SEEDED = ("lr-update-rule", "lr-too-big", "lr-too-small", "r-lr-time-rescaling")
 
@@ -15,30 +17,19 @@ def committed():
     return results.load(results.ROOT / "reports" / "learning_rate")[0]
 
 
-def statuses(dataset):
-    return {verdict.claim: verdict.status for verdict in learning_rate.judge(dataset)}
-
-
 def measured(dataset, claim):
     return {verdict.claim: verdict.measured for verdict in learning_rate.judge(dataset)}[claim]
-
-
-def change(dataset, variable, value, **where):
-    """The dataset with the variable set to value(old) at the labels."""
-    changed = dataset.copy(deep=True)
-    changed[variable].loc[where] = value(changed[variable].loc[where])
-    return changed
 
 
 def say(monkeypatch, claim, value):
     """Lets the ledger hold another value for the claim."""
     ledger = dict(verdicts.claims())
     ledger[claim] = dataclasses.replace(ledger[claim], value=value)
-    monkeypatch.setattr(learning_rate, "claims", lambda: MappingProxyType(ledger))
+    monkeypatch.setattr(judges, "claims", lambda: MappingProxyType(ledger))
 
 
 def test_the_committed_numbers_reproduce_what_can_be_judged(committed):
-    assert statuses(committed) == {
+    assert statuses(learning_rate, committed) == {
         "gd-linear-threshold": "reproduced",
         "lr-update-rule": "reproduced",
         "lr-too-big": "reproduced",
@@ -68,17 +59,20 @@ def test_the_committed_numbers_reproduce_what_can_be_judged(committed):
     ],
 )  # fmt: skip
 def test_numbers_that_speak_against_a_claim_contradict_it(claim, variable, value, where, committed):
-    assert statuses(change(committed, variable, value, **where))[claim] == "contradicted"
+    assert (
+        statuses(learning_rate, change(committed, variable, value, **where))[claim]
+        == "contradicted"
+    )
 
 
 def test_another_limit_on_the_line_is_contradicted(committed, monkeypatch):
     say(monkeypatch, "gd-linear-threshold", 0.2)
-    assert statuses(committed)["gd-linear-threshold"] == "contradicted"
+    assert statuses(learning_rate, committed)["gd-linear-threshold"] == "contradicted"
 
 
 def test_a_better_accuracy_on_the_slide_would_be_no_erratum(committed, monkeypatch):
     say(monkeypatch, "r-lr-sweep-no-improvement", [60.0, 61.0, 60.0])
-    assert statuses(committed)["r-lr-sweep-no-improvement"] == "reproduced"
+    assert statuses(learning_rate, committed)["r-lr-sweep-no-improvement"] == "reproduced"
     assert "+1 points" in measured(committed, "r-lr-sweep-no-improvement")
 
 
@@ -89,7 +83,7 @@ def test_the_fate_of_every_seed_at_a_big_rate_is_told(committed):
     changed["digits_first_bad_step"].loc[{"learning_rate": 100.0, "seed": 0}] = 7
     told = measured(changed, "lr-too-big").split("at 100 ")[1]
     assert "1 not finite, 3 above their initial loss, 6 no better than guessing" in told
-    assert statuses(changed)["lr-too-big"] == "reproduced"
+    assert statuses(learning_rate, changed)["lr-too-big"] == "reproduced"
 
 
 def test_seeds_that_learn_at_a_big_rate_are_told(committed):
@@ -103,7 +97,7 @@ def test_the_order_of_the_curves_is_measured_and_not_judged(committed):
     swapped = change(committed, "digits_train_loss", lambda old: old + 9, learning_rate=0.01)
     assert "100.0 % of epochs and seeds" in measured(committed, "r-lr-curves")
     assert "50.0 % of epochs and seeds" in measured(swapped, "r-lr-curves")
-    assert statuses(swapped)["r-lr-curves"] == "not judged"
+    assert statuses(learning_rate, swapped)["r-lr-curves"] == "not judged"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +112,7 @@ def test_the_order_of_the_curves_is_measured_and_not_judged(committed):
 )
 def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed):
     custom = committed.sel(part)
-    assert {statuses(custom)[claim] for claim in claims} == {"not judged"}
+    assert {statuses(learning_rate, custom)[claim] for claim in claims} == {"not judged"}
     learning_rate.draw(custom)
 
 
@@ -130,7 +124,7 @@ def test_the_order_of_the_rates_does_not_matter(committed):
 def test_without_mnist_it_is_judged_and_drawn_all_the_same(committed):
     names = [name for name in committed if str(name).startswith("mnist")]
     digits = committed.drop_vars(names)
-    assert statuses(digits) == statuses(committed)
+    assert statuses(learning_rate, digits) == statuses(learning_rate, committed)
     learning_rate.draw(digits)
 
 
@@ -143,7 +137,7 @@ def test_a_lane_ends_at_the_epoch_of_its_first_bad_step():
         },
         {"seed": range(5), "epoch": [1, 2, 3]},
     )
-    masked = learning_rate.until_bad(history, steps_per_epoch=4)
+    masked = runs.until_bad(history, steps_per_epoch=4)
     assert masked.test_accuracy.count("epoch").values.tolist() == [3, 0, 0, 1, 2]
     assert masked.test_accuracy.dtype == np.float32
     assert masked.first_bad_step.identical(history.first_bad_step)

@@ -1,8 +1,5 @@
 import json
-import os
 import stat
-import subprocess
-import sys
 
 import pytest
 
@@ -122,70 +119,12 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, ca
     assert not runs()
 
 
-def test_verify_accepts_the_same_numbers(capsys):
-    main(["run"])
-    assert main(["verify"]) == 0
-    assert "identical" in capsys.readouterr().out
-    assert len(runs()) == 2  # it does not take them from the store
-
-
-def test_verify_quick_holds_a_part_against_the_whole(capsys):
-    main(["run"])
-    assert main(["verify", "--quick"]) == 0
-    printed = capsys.readouterr().out
-    assert "8 " in printed.split("loss")[1]  # 2 rates, 2 of 3 seeds, 2 of 4 epochs
-    assert "left out: depends on the whole run" in printed
-
-
-@pytest.mark.parametrize("arguments", [["verify"], ["verify", "--quick"]])
-def test_verify_fails_where_a_number_differs(arguments, rewrite, capsys):
-    main(["run"])
-    rewrite("np.add.outer(rates, seeds)", "np.add.outer(1.001 * rates, seeds)")
-    assert main(arguments) == 1
-    assert "DIFFERS" in capsys.readouterr().out
-
-
-def test_another_rounding_passes_on_another_platform_alone(rewrite, capsys, monkeypatch):
-    main(["run"])
-    rewrite('"last": (("learning_rate", "seed"), loss[:, :, -1])', "")
-    rewrite("astype(np.float32)", "astype(np.float32) * np.float32(1 + 2e-7)")
-    assert main(["verify", "--quick"]) == 1
-    assert "not the same bits, with the same processor" in capsys.readouterr().out
-    monkeypatch.setattr(results, "platform_of_run", lambda: {"processor": "another"})
-    assert main(["verify", "--quick"]) == 0
-    assert "within tolerance" in capsys.readouterr().out
-
-
-def test_verify_fails_where_a_verdict_or_a_setting_changed(rewrite, capsys):
-    main(["run"])
-    rewrite("(rise > 0).all()", "(rise < 0).all()")
-    assert main(["verify"]) == 1
-    assert "lr-too-big: reproduced as committed, contradicted here" in capsys.readouterr().out
-    rewrite("(rise < 0).all()", "(rise > 0).all()")
-    rewrite("shuffle: bool = True", "shuffle: bool = False")
-    assert main(["verify"]) == 1
-    assert "settings are not the committed ones" in capsys.readouterr().out
-
-
 def test_data_not_at_hand_are_an_error_of_that_experiment_alone(rewrite, capsys):
     rewrite(
         "RUNS.append(config)", 'raise __import__("jaxnn").data.DataNotFoundError("no zoo here")'
     )
     assert main(["run"]) == 1
     assert "toy: no zoo here" in capsys.readouterr().err
-
-
-def test_the_command_line_uses_every_core():
-    program = (
-        "import jax; from experiments.__main__ import use_every_core; use_every_core();"
-        "print(jax.device_count())"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True, text=True, check=True, cwd=results.ROOT,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
-    )  # fmt: skip
-    assert int(answer.stdout) == len(os.sched_getaffinity(0))
 
 
 def test_written_files_hold_no_path_and_can_be_read_by_others(tmp_path):

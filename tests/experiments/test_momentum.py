@@ -3,6 +3,7 @@ import pytest
 
 from experiments import momentum, results
 from jaxnn import optimizers
+from tests.experiments.altered import change, statuses
 
 
 @pytest.mark.parametrize("curvature", [1.0, 7.0, 50.0])
@@ -35,19 +36,8 @@ def committed():
     return results.load(results.ROOT / "reports" / "momentum")[0]
 
 
-def statuses(dataset):
-    return {verdict.claim: verdict.status for verdict in momentum.judge(dataset)}
-
-
-def change(dataset, variable, value, **where):
-    """The dataset with the variable set to value(old) at the labels."""
-    changed = dataset.copy(deep=True)
-    changed[variable].loc[where] = value(changed[variable].loc[where])
-    return changed
-
-
 def test_the_committed_numbers_reproduce_every_claim(committed):
-    assert set(statuses(committed).values()) == {"reproduced"}
+    assert set(statuses(momentum, committed).values()) == {"reproduced"}
 
 
 PLAIN, SAME_STEP, _ = momentum.valley_settings()
@@ -73,14 +63,14 @@ def take_paths(dataset, source, target):
     ],
 )  # fmt: skip
 def test_numbers_that_speak_against_a_claim_contradict_it(claim, alter, committed):
-    assert statuses(alter(committed))[claim] == "contradicted"
+    assert statuses(momentum, alter(committed))[claim] == "contradicted"
 
 
 def test_more_way_across_the_valley_contradicts_the_path(committed):
     wide = committed
     for name in ("path", "closed_form"):  # a jump to and fro, long before the last step
         wide = change(wide, name, lambda _: 99.0, descent=SAME_STEP, step=5, axis="y")
-    assert statuses(wide)["momentum-path"] == "contradicted"
+    assert statuses(momentum, wide)["momentum-path"] == "contradicted"
 
 
 @pytest.mark.parametrize("claim", ["momentum-update", "momentum-expansion"])
@@ -88,7 +78,7 @@ def test_a_velocity_that_forgets_is_contradicted(claim, committed, monkeypatch):
     monkeypatch.setattr(
         optimizers, "momentum", lambda rate, decay: optimizers.gradient_descent(rate)
     )
-    assert statuses(committed)[claim] == "contradicted"
+    assert statuses(momentum, committed)[claim] == "contradicted"
 
 
 @pytest.mark.parametrize(
@@ -104,10 +94,10 @@ def test_a_velocity_that_forgets_is_contradicted(claim, committed, monkeypatch):
 )
 def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed):
     custom = committed.sel(part)
-    assert {statuses(custom)[claim] for claim in claims} == {"not judged"}
+    assert {statuses(momentum, custom)[claim] for claim in claims} == {"not judged"}
     momentum.draw(custom)
 
 
 def test_a_pair_of_which_few_seeds_are_finite_is_not_judged(committed):
     lost = change(committed, "train_loss", lambda _: np.nan, **PAIR, seed=range(6))
-    assert statuses(lost)["momentum-path"] == "not judged"
+    assert statuses(momentum, lost)["momentum-path"] == "not judged"

@@ -15,7 +15,7 @@ def test_the_docstring_gives_question_time_and_expectation(toy):
 
 def test_a_module_that_lacks_a_part_is_told_which(rewrite):
     rewrite('DATA = ("digits",)', "")
-    with pytest.raises(TypeError, match=r"experiments/toy\.py must define DATA"):
+    with pytest.raises(TypeError, match=r"experiments\.toy must define DATA"):
         registry.load("toy")
 
 

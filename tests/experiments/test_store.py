@@ -69,6 +69,12 @@ def test_a_frame_module_that_computes_is_part_of_the_fingerprint(rewrite):
     assert "jaxnn/rules.py" in sources
 
 
+def test_of_a_package_the_runs_count_and_the_figure_and_the_judges_do_not():
+    sources = dict(store._sources(registry.load("learning_rate")))
+    assert "learning_rate/runs.py" in sources
+    assert not any(name.endswith(("figure.py", "judges.py")) for name in sources)
+
+
 def test_a_folder_counts_as_written_until_it_or_its_writer_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "FOLDER", tmp_path / "cache" / "results")
     folder = tmp_path / "pages"

@@ -53,6 +53,7 @@ def trained(folder, index):
         "loss": history.test_loss.values,
         "again": again.test_loss.values,
         "bad_step": history.first_bad_step.values,
+        "bad_loss": history.first_bad_loss.values,
         "bad_leaf": history.first_bad_leaf.values,
         "kernel": params[0]["kernel"],
         "structures": structures.test_loss.values,
@@ -86,6 +87,7 @@ def test_two_processes_give_the_bits_of_one(tmp_path):
             if alone[name].dtype.kind == "U":
                 assert (shared[name] == alone[name]).all()
             else:
+                assert shared[name].dtype == alone[name].dtype
                 np.testing.assert_allclose(
                     shared[name], alone[name], rtol=tolerance, err_msg=f"{name}, process {index}"
                 )

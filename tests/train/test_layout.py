@@ -72,7 +72,7 @@ def test_the_free_memory_is_that_of_the_machine():
         (
             {"num_devices": 3, "how": "data"},
             ValueError,
-            r"num_devices=3, but there are 2 devices \(cpu\): .*cpu_devices",
+            r"num_devices=3, but there are 2 devices \(cpu\): .*CPU_DEVICES=3",
         ),
         ({"num_devices": 10**6}, ValueError, r"num_devices=1000000, but there are \d+ cores"),
         ({"num_devices": 0}, ValueError, "num_devices must be at least 1, got 0"),

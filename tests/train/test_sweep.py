@@ -143,6 +143,8 @@ def test_vectorised_lanes_agree_with_lanes_one_after_another(blobs):
     vectorised = train.sweep(mlp, blobs, **hyperparameters, lanes="vmap")
     assert vectorised.attrs["lanes"] == "vmap: 4 at once on 2 cpu device(s)"
     assert_same(one_by_one, vectorised, rtol=1e-4, atol=1e-5)
+    alone = train.fit(mlp, blobs, learning_rate=0.5, seed=1, lanes="vmap").history
+    assert_same(one_by_one.sel(learning_rate=0.5, seed=1), alone, rtol=1e-4, atol=1e-5)
 
 
 def test_one_worker_gives_the_bits_of_two(blobs):

@@ -1,0 +1,39 @@
+"""What a command line asks of the machine, before any work."""
+
+import pathlib
+import tempfile
+from collections.abc import Sequence
+
+import jax
+
+
+class FolderError(OSError):
+    """Results cannot be written where they should be."""
+
+
+def join_processes(processes: Sequence[str] | None) -> None:
+    """Makes this process one of those that share the work; before JAX's first computation.
+
+    Args:
+      processes: (host:port of process 0, their number, the index of this one), ("auto",) where the
+        cluster knows, or None for a process alone.
+    """
+    if processes is None:
+        return
+    if len(processes) == 1:
+        jax.distributed.initialize()
+    else:
+        address, count, index = processes
+        jax.distributed.initialize(address, int(count), int(index))
+
+
+def check_writable(folder: pathlib.Path, flag: str) -> None:
+    """Finds out before any work, and leaves no trace but the folder; FolderError names the flag."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FolderError(
+            f"cannot write to {folder}: {error.strerror}; choose another {flag}"
+        ) from error

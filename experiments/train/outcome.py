@@ -1,0 +1,132 @@
+"""What the runs came to: a table, the diverged ones, a figure, and the files."""
+
+import itertools
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments import results, style
+from experiments.train.config import as_typed
+from experiments.verdicts import mean_interval
+
+MOST_CURVES = 10
+MOST_DIVERGED = 20
+MOST_LOSS = 100.0  # what is above is cut off in the figure
+_NOT_SETTINGS = ("seed", "epoch")
+
+
+def final(metric: xr.DataArray, history: xr.Dataset) -> xr.DataArray:
+    """The last value of each run; NaN for one that diverged."""
+    values = metric.transpose(..., "epoch").values
+    from_end = np.isfinite(values[..., ::-1])
+    last = values.shape[-1] - 1 - from_end.argmax(-1)
+    picked = np.take_along_axis(values, last[..., None], -1)[..., 0]
+    answer = metric.isel(epoch=0, drop=True).copy(data=picked)
+    return answer.where(history.first_bad_step < 0)
+
+
+def table(history: xr.Dataset) -> str:
+    """A line for each setting: mean and 95 % interval over seeds of the final test accuracy."""
+    accuracy = final(history.test_accuracy, history)
+    heads = [*_setting_names(history), "test accuracy", "95 % interval", "runs", "diverged"]
+    rows = []
+    for where in _settings(history):
+        own = accuracy.isel(where)
+        interval = mean_interval(own if "seed" in own.dims else own.values.reshape(1))
+        bounds = f"[{float(interval.low):.4f}, {float(interval.high):.4f}]"
+        runs, diverged = int(interval.runs), int(interval.diverged)
+        mean = f"{float(interval.mean):.4f}" if runs else "-"
+        rows.append([*_values(history, where), mean, bounds if runs > 1 else "-",
+                     str(runs), str(diverged)])  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *rows]
+    )
+
+
+def diverged(history: xr.Dataset) -> list[str]:
+    """A sentence for each run that went bad: at which step, with which loss, in which leaf."""
+    steps = history.first_bad_step
+    found = np.argwhere(steps.values >= 0)
+    told = []
+    for position in found[:MOST_DIVERGED]:
+        where = dict(zip(steps.dims, map(int, position), strict=True))
+        values = _values(history, where, with_seed=True)
+        names = [*_setting_names(history), "seed"]
+        run = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
+        sentence = f"diverged: {run}: at step {int(steps.isel(where))}"
+        if "first_bad_loss" in history:
+            sentence += f" with loss {float(history.first_bad_loss.isel(where)):g}"
+            sentence += f", in {history.first_bad_leaf.isel(where).item()}"
+        told.append(sentence)
+    if len(found) > MOST_DIVERGED:
+        told.append(f"and {len(found) - MOST_DIVERGED} more")
+    return told
+
+
+def draw(history: xr.Dataset) -> Figure:
+    """The training loss and the test accuracy over epochs, medians and ranges over seeds."""
+    figure, (loss_ax, accuracy_ax) = style.subplots(1, 2, size=(14, 5.5))
+    order = list(_settings(history))
+    means = [float(final(history.test_accuracy, history).isel(w).mean()) for w in order]
+    best = sorted(range(len(order)), key=lambda i: -np.nan_to_num(means[i], nan=-1.0))
+    drawn = sorted(best[:MOST_CURVES])
+    for color, index in zip(style.shades(len(drawn)), drawn, strict=True):
+        where = order[index]
+        label = " ".join(_values(history, where))
+        _draw_curve(loss_ax, history.train_loss.isel(where), label=label, color=color)
+        _draw_curve(accuracy_ax, history.test_accuracy.isel(where), label=label, color=color)
+    loss_ax.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
+    loss_ax.set_ylim(top=min(loss_ax.get_ylim()[1], MOST_LOSS))
+    for ax in (loss_ax, accuracy_ax):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    accuracy_ax.set(xlabel="epoch", ylabel="test accuracy")
+    rest = len(order) - len(drawn)
+    accuracy_ax.set_title(f"the {len(drawn)} best of {len(order)} settings" if rest else "")
+    if len(drawn) > 1:
+        title = ", ".join(_setting_names(history))
+        accuracy_ax.legend(title=title, loc="best", fontsize="small", title_fontsize="small")
+    return figure
+
+
+def save(folder: pathlib.Path, history: xr.Dataset, record: dict[str, Any]) -> None:
+    """Writes results.nc, results.json and curves.png (and .svg)."""
+    results.save(folder, history, record)
+    with style.applied():
+        style.save(draw(history), folder / "curves")
+
+
+def _draw_curve(ax: Any, metric: xr.DataArray, **line: Any) -> None:
+    if "seed" not in metric.dims:
+        metric = metric.expand_dims("seed")
+    metric = metric.dropna("epoch", how="all")  # not every epoch is tested
+    if metric.size:
+        style.band(ax, metric.epoch, metric, **line)
+
+
+def _settings(history: xr.Dataset) -> Iterator[dict[str, int]]:
+    """The position of each setting, whatever its seed."""
+    dims = [dim for dim in history.first_bad_step.dims if dim not in _NOT_SETTINGS]
+    for position in itertools.product(*(range(history.sizes[dim]) for dim in dims)):
+        yield dict(zip(map(str, dims), position, strict=True))
+
+
+def _setting_names(history: xr.Dataset) -> list[str]:
+    """What tells the settings apart: the axes, and the values along the trials of a design."""
+    coords = history.coords.items()
+    return [str(n) for n, c in coords if c.ndim and n not in (*_NOT_SETTINGS, "trial")]
+
+
+def _values(history: xr.Dataset, where: dict[str, int], *, with_seed: bool = False) -> list[str]:
+    names = [
+        *_setting_names(history),
+        *(["seed"] if with_seed and "seed" in history.coords else []),
+    ]
+    own = history.coords.to_dataset().isel(where)
+    return [as_typed(own[name].item()) for name in names]

@@ -1,0 +1,108 @@
+"""What a command asks for, checked against the data and the machine before anything is compiled."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from experiments import machine
+from experiments.train import axes, setups
+from experiments.train.axes import UsageError
+from experiments.train.config import AXES, TrainConfig
+from jaxnn import data, train
+
+DEFAULTS = TrainConfig()
+_OFF_AT_DEFAULT = (
+    "train_size", "label_noise", "dropout", "l1", "l2", "precision", "evaluate_every",
+)  # fmt: skip
+
+
+class Task(NamedTuple):
+    """The arguments of `train.sweep`, and the names of the axes."""
+
+    setup: Callable[..., train.Run]
+    dataset: data.Dataset
+    design: Any
+    hyperparameters: dict[str, Any]
+    names: list[str]
+
+
+def task_of(flags: TrainConfig, given: set[str]) -> Task:
+    """The task of the flags, of which `given` were typed.
+
+    Raises:
+      UsageError: the flags contradict each other, the data or the machine.
+      DataNotFoundError, DataCorruptError: the data set cannot be had.
+    """
+    names = axes.names_of(flags)
+    grid, design = axes.read_grid(flags.sweep), axes.read_design(flags)
+    for name in names:
+        if name in given:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{name} is an axis, so {flag} has nothing to say: leave one out")
+    in_trials = design.values if design is not None else {}
+    single = {name: getattr(flags, name) for name in (*AXES, "evaluate_every")}
+    values = {**single, **grid, **in_trials}
+
+    def used(name: str) -> Sequence[Any]:
+        return values[name] if name in names else [values[name]]
+
+    idle = _idle(used("model"), used("optimizer"))
+    for name, reason in idle.items():
+        if name in given or name in names:
+            raise UsageError(f"{name} means nothing here, {reason}: leave it out")
+    _check_folders(flags)
+    dataset = _load(flags.dataset)
+    _check_sizes(used("train_size"), used("batch_size"), dataset)
+    hyperparameters = {
+        name: value
+        for name, value in values.items()
+        if name not in (*idle, *in_trials)
+        and not (name in _OFF_AT_DEFAULT and value == getattr(DEFAULTS, name))
+    }
+    setup = setups.setup_for(len(dataset.classes))
+    return Task(setup, dataset, design, hyperparameters, names)
+
+
+def _idle(models: Sequence[str], optimizers: Sequence[str]) -> dict[str, str]:
+    """The hyperparameters that none of the models or update rules has, and why."""
+    without = setups.options_of(setups.MODELS) - setups.options_of(models)
+    idle = {name: f"{' and '.join(models)} has none" for name in without}
+    if not set(optimizers) & set(setups.WITH_MOMENTUM):
+        idle["momentum"] = f"{' and '.join(optimizers)} has none (--optimizer momentum has)"
+    return idle
+
+
+def _load(name: str) -> data.Dataset:
+    try:
+        return data.load(name)
+    except ValueError as error:  # no such name
+        if isinstance(error, data.DataCorruptError):
+            raise
+        raise UsageError(str(error)) from error
+
+
+def _check_sizes(train_sizes, batch_sizes, dataset: data.Dataset) -> None:
+    there = len(dataset.train.inputs)
+    smallest = min(there if size is None else size for size in train_sizes)
+    largest = max(0 if size is None else size for size in train_sizes)
+    if largest > there:
+        raise UsageError(
+            f"{dataset.name} has {there:,} training examples, not {largest:,}: lower --train-size"
+        )
+    batch = max(0 if size is None else size for size in batch_sizes)
+    if batch > smallest:
+        raise UsageError(
+            f"a batch of {batch:,} is more than the {smallest:,} training examples: lower"
+            " --batch-size, or take --batch-size full"
+        )
+
+
+def _check_folders(flags: TrainConfig) -> None:
+    if flags.resume == "must" and flags.checkpoint_dir is None:
+        raise UsageError("--resume must needs the --checkpoint-dir of the run that shall go on")
+    folders: list[tuple[str, pathlib.Path | None]] = [
+        ("--out", flags.out), ("--log", flags.log), ("--profile", flags.profile)
+    ]  # fmt: skip
+    for flag, folder in folders:
+        if folder is not None and not flags.dry_run:
+            machine.check_writable(folder, flag)

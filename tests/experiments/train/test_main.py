@@ -1,0 +1,174 @@
+import contextlib
+import os
+import shlex
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import results
+from experiments.train import setups, task, watching
+from experiments.train.__main__ import main
+from jaxnn import data, train
+from jaxnn.train import program
+
+SMALL = ["--epochs", "2", "--hidden", "8", "--train-size", "128"]
+
+
+@pytest.fixture
+def nothing_is_compiled(monkeypatch):
+    monkeypatch.setattr(program, "compiled", lambda *_: pytest.fail("compiled"))
+
+
+@pytest.mark.usefixtures("nothing_is_compiled")
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("--dataset mnits", "did you mean 'mnist'"),
+        ("--batch-size 5000", "more than the 1,617 training examples: lower --batch-size"),
+        ("--train-size 32", "a batch of 64 is more than the 32 training examples"),
+        ("--sweep train_size=32,640", "a batch of 64 is more than the 32 training examples"),
+        ("--train-size 9999", "digits has 1,617 training examples, not 9,999"),
+        ("--devices 4096", "4096"),
+        ("--sweep seed=0:0", "the axis seed is empty"),
+        ("--sweep seeds=0:3", "did you mean seed?"),
+        ("--sweep l2=0,1 --l2 0.1", "l2 is an axis, so --l2 has nothing to say"),
+        ("--momentum 0.5", "momentum means nothing here, gradient_descent has none"),
+        ("--model logistic_regression --hidden 8", "logistic_regression has none"),
+        ("--model logistic_regression --sweep dropout=0,0.5", "logistic_regression has none"),
+        ("--resume must", "needs the --checkpoint-dir"),
+        ("--out /dev/null/here", "choose another --out"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line_before_anything_is_compiled(typed, message, capsys):
+    assert main(typed.split()) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_sweep_prints_a_line_per_setting_and_writes_what_it_found(tmp_path, capsys):
+    typed = [*SMALL, "--sweep", "learning_rate=0.1,1e30", "seed=0:3", "--out", str(tmp_path)]
+    assert main(typed) == 0
+    head, right, wrong, *told = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["learning_rate", "test", "accuracy"]
+    assert right.split()[0] == "0.1"
+    assert right.split()[-2:] == ["3", "0"]
+    assert wrong.split() == ["1e+30", "-", "-", "0", "3"]
+    assert told[0].startswith("diverged: learning_rate 1e+30, seed 0: at step 1 with loss ")
+    assert "kernel" in told[0]
+    history, record = results.load(tmp_path)
+    accuracy = history.test_accuracy.sel(learning_rate=0.1).isel(epoch=-1).values.mean()
+    assert right.split()[1] == f"{accuracy:.4f}"
+    assert shlex.split(record["command"])[3:] == typed
+    assert set(record["flags"]) == set(vars(task.DEFAULTS))
+    assert record["flags"]["hidden"] == [8]
+    assert record["flags"]["out"] == str(tmp_path)
+    assert record["flags"]["learning_rate"] == 0.1
+    assert record["flags"]["sweep"] == ["learning_rate=0.1,1e30", "seed=0:3"]
+    assert record["data"]["digits"]["train"] == 1617
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_the_script_trains_what_the_library_trains(tmp_path):
+    typed = "--hidden 8 --l2 0.01 --optimizer momentum --momentum 0.5 --activation tanh --epochs 2"
+    assert main([*typed.split(), "--seed", "3", "--out", str(tmp_path), "--quiet"]) == 0
+    history, _ = results.load(tmp_path)
+    same = train.sweep(
+        setups.setup_for(10), data.load("digits"), model="mlp", hidden=(8,), activation="tanh",
+        optimizer="momentum", momentum=0.5, learning_rate=0.1, l2=0.01, epochs=2, batch_size=64,
+        gradient="hand", seed=3,
+    )  # fmt: skip
+    for name in ("train_loss", "test_accuracy"):
+        np.testing.assert_array_equal(history[name], same[name])
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "--model logistic_regression --optimizer adam --batch-size full --evaluate-every 2",
+        "--sweep model=mlp,logistic_regression dropout=0,0.5 l1=0,0.001",
+        "--zip learning_rate=0.1,0.01 momentum=0,0.9 --optimizer momentum --sweep seed=0:2",
+        "--random 3 learning_rate=loguniform:1e-3:1 l2=uniform:0:0.1 --seed 5",
+        "--label-noise 0.2 --precision bfloat16 --gradient autodiff --lanes vmap --devices 1",
+    ],
+)
+def test_each_kind_of_command_trains(typed, capsys):
+    words = [word for word in SMALL if "logistic" not in typed or word not in ("--hidden", "8")]
+    assert main([*words, *typed.split()]) == 0
+    assert "test accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", setups.ACTIVATIONS)
+def test_each_activation_makes_a_network(name):
+    model = setups.mlp(10, (4,), name, dropout=0.5)
+    _, _, out_shape = model.init(jax.random.key(0), (3, 3))
+    assert out_shape == (10,)
+
+
+@pytest.mark.usefixtures("nothing_is_compiled")
+def test_a_dry_run_tells_the_plan_and_compiles_nothing(capsys, tmp_path):
+    typed = ["--sweep", "hidden=8,16", "seed=0:5", "--dry-run", "--out", str(tmp_path / "none")]
+    assert main(typed) == 0
+    printed = capsys.readouterr().out
+    assert "10 run(s), 2 program(s)" in printed
+    assert "hidden=(16,)" in printed
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_breaks_within_is_no_wrong_usage(monkeypatch):
+    def broken(*_, **__):
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(train, "sweep", broken)
+    with pytest.raises(TypeError, match="a bug"):
+        main(SMALL)
+
+
+def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_saved(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "sweep", interrupted)
+    assert main(SMALL) == 130
+    assert "nothing was saved; with --checkpoint-dir DIR" in capsys.readouterr().err
+
+
+def test_after_ctrl_c_the_same_command_goes_on_to_the_same_bits(monkeypatch, capsys, tmp_path):
+    @contextlib.contextmanager
+    def impatient(*_):
+        yield lambda done: os.kill(os.getpid(), signal.SIGINT)
+
+    typed = [*SMALL, "--epochs", "12", "--sweep", "seed=0:2"]
+    kept = [*typed, "--checkpoint-dir", str(tmp_path / "kept"), "--log", str(tmp_path / "log")]
+    with monkeypatch.context() as patched:
+        patched.setattr(watching, "tensorboard", impatient)
+        assert main(kept) == 130
+    said = capsys.readouterr().err
+    assert f"saved in {tmp_path / 'kept'}; to go on, run again: python -m experiments.train" in said
+    assert shlex.join(kept) in said
+    assert main([*kept, "--resume", "must", "--out", str(tmp_path / "resumed")]) == 0
+    assert main([*typed, "--out", str(tmp_path / "undisturbed")]) == 0
+    resumed, undisturbed = (
+        (tmp_path / name / "results.nc").read_bytes() for name in ("resumed", "undisturbed")
+    )
+    assert resumed == undisturbed
+    assert main([*kept, "--learning-rate", "0.2"]) == 2
+    assert "learning_rate" in capsys.readouterr().err
+
+
+def test_what_is_at_its_default_leaves_the_program_as_it_was():
+    hyperparameters = task.task_of(task.DEFAULTS, set()).hyperparameters
+    assert hyperparameters == {
+        "model": "mlp", "hidden": (128, 64), "activation": "relu", "epochs": 20, "batch_size": 64,
+        "optimizer": "gradient_descent", "learning_rate": 0.1, "seed": 0, "gradient": "hand",
+    }  # fmt: skip
+
+
+def test_a_profile_is_written(tmp_path):
+    assert (
+        main(["--model", "logistic_regression", "--epochs", "1", "--profile", str(tmp_path)]) == 0
+    )
+    assert list(tmp_path.rglob("*.xplane.pb"))

@@ -3,8 +3,8 @@
     python -m experiments.survival [--kills 200] [--seed 0] [--out reports/survival]
 
 A small sweep over digits, with momentum and dropout, runs in a process of its own, which gets a
-SIGKILL at a random moment, about every second time while it saves, and is started again, on one
-device or two, until it ends. Then all losses, metrics and params are held against the undisturbed
+SIGKILL at a random moment, about every second time while it saves, and is started again, with one
+worker or two, until it ends. Then all losses, metrics and params are held against the undisturbed
 run, bit by bit, and the next run begins, until there were that many kills. 200 kills take about
 half an hour on two cores.
 """
@@ -33,7 +33,7 @@ from jaxnn.train.part import TEMPORARY, SavedPart, number_of
 
 LANES: dict[str, Any] = {"learning_rate": [0.03, 0.1], "dropout": 0.2, "seed": [0, 1]}
 EPOCHS = 1500  # enough for a dozen saves
-DEVICES = (1, 2)
+WORKERS = (1, 2)
 STARTING = 0.1  # the share of kills that may hit the start, before the checkpoints are opened
 MOST_SAVES = 3  # that a start completes before it is killed
 WHILE_SAVING = 0.5  # the share of the other kills that wait for a save
@@ -79,11 +79,11 @@ def setup(learning_rate, dropout, epochs):
     )
 
 
-def sweep(folder: pathlib.Path, epochs: int) -> None:
+def sweep(folder: pathlib.Path, epochs: int, workers: int) -> None:
     """Runs the sweep with its checkpoints in a folder, and writes its arrays there."""
     history, params = train.sweep(
         setup, data.load("digits"), epochs=epochs, **LANES,
-        return_params=True, checkpoint_dir=folder / "checkpoints",
+        return_params=True, checkpoint_dir=folder / "checkpoints", num_devices=workers,
     )  # fmt: skip
     arrays = {str(name): values.values for name, values in history.items()}
     arrays |= {f"params{jax.tree_util.keystr(path)}": leaf
@@ -97,7 +97,7 @@ def survive(command: Sequence[str], folder: pathlib.Path, kills: int, seed: int)
     """Runs a command undisturbed, and then again and again with kills.
 
     Args:
-      command: gets `--devices N --run-in FOLDER` appended, and leaves FOLDER/result.npz.
+      command: gets `--workers N --run-in FOLDER` appended, and leaves FOLDER/result.npz.
       folder: for the runs, empty.
       kills: how many there are to be.
       seed: of the moments.
@@ -106,7 +106,7 @@ def survive(command: Sequence[str], folder: pathlib.Path, kills: int, seed: int)
       SurvivalError: the command fails without being killed.
     """
     rng, tally = np.random.default_rng(seed), Tally()
-    undisturbed = _start(command, folder / "undisturbed", DEVICES[-1])
+    undisturbed = _start(command, folder / "undisturbed", WORKERS[-1])
     started = time.perf_counter()
     _wait(undisturbed, lambda: _is_open(undisturbed, folder / "undisturbed"))
     opened = time.perf_counter()
@@ -117,7 +117,7 @@ def survive(command: Sequence[str], folder: pathlib.Path, kills: int, seed: int)
     while tally.kills < kills:
         run = folder / f"run_{tally.runs}"
         while True:
-            process = _start(command, run, int(rng.choice(DEVICES)))
+            process = _start(command, run, int(rng.choice(WORKERS)))
             if tally.kills == kills or not _kill(process, run, rng, to_start, to_run):
                 break
             tally.kills += 1
@@ -134,14 +134,14 @@ def survive(command: Sequence[str], folder: pathlib.Path, kills: int, seed: int)
     return tally
 
 
-def _start(command: Sequence[str], folder: pathlib.Path, devices: int) -> subprocess.Popen:
+def _start(command: Sequence[str], folder: pathlib.Path, workers: int) -> subprocess.Popen:
     folder.mkdir(exist_ok=True)
     compiled = {
         "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     return subprocess.Popen(
-        [*command, "--devices", str(devices), "--run-in", str(folder)],
+        [*command, "--workers", str(workers), "--run-in", str(folder)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | compiled,
     )  # fmt: skip
 
@@ -254,13 +254,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"default {EPOCHS}")
     parser.add_argument("--out", type=pathlib.Path, default=results.ROOT / "reports" / "survival")
     parser.add_argument("--run-in", type=pathlib.Path, help=argparse.SUPPRESS)  # the sweep itself
-    parser.add_argument("--devices", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=int, default=1, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if min(options.kills, options.epochs, options.devices) < 1 or options.seed < 0:
+    if min(options.kills, options.epochs, options.workers) < 1 or options.seed < 0:
         parser.error("--kills and --epochs must be at least 1, --seed at least 0")
     if options.run_in:
-        jax.config.update("jax_num_cpu_devices", options.devices)
-        sweep(options.run_in, options.epochs)
+        sweep(options.run_in, options.epochs, options.workers)
         return 0
     command = [sys.executable, "-m", "experiments.survival", "--epochs", str(options.epochs)]
     with tempfile.TemporaryDirectory() as folder:

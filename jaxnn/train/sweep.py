@@ -70,11 +70,10 @@ def sweep(
     Floats are traced: they and the seeds can change without a new compilation. Ints, strings,
     tuples and booleans are structure: each combination of them is a program of its own. Runs with
     the same seed start from the same params and see the same batches, so that settings can be
-    compared in pairs. One run and many runs are two programs; how many runs there are is free.
+    compared in pairs. How many runs there are is free.
 
-    On a CPU the lanes run one after another on each JAX device, and have the bits of the single
-    run. (Let JAX have a device per core: `jax.config.update("jax_num_cpu_devices", 2)` before its
-    first use.) Elsewhere they are vectorised, and equal up to rounding. In a `jax.distributed`
+    On a CPU the lanes run one after another in a worker for each core, and have the bits of the
+    single run. Elsewhere they are vectorised, and equal up to rounding. In a `jax.distributed`
     program every process runs a part of the lanes, and all of them get the whole result.
 
     Args:
@@ -84,10 +83,10 @@ def sweep(
         dimension "trial", each combined with the axes of the grid.
       progress: shows a bar.
       return_params: also gives the trained params of every run.
-      lanes: "map", one after another on each device; "vmap", all of a device at once; "data", one
-        after another with every batch spread over all devices; "auto" takes what was measured to be
-        fastest: map on a CPU, vmap elsewhere.
-      num_devices: how many devices are used; None for all.
+      lanes: "map", one after another in a worker for each core, or for each device of another
+        kind; "vmap", all of a device at once; "data", one after another with every batch spread over
+        all devices; "auto" takes what was measured to be fastest: map on a CPU, vmap elsewhere.
+      num_devices: how many devices are used, or, by "map" on a CPU, workers; None for all.
       on_chunk: called with what each chunk of lanes did in each chunk of epochs: its `lanes`,
         `first_epoch` and `history`, name -> [lanes, epochs].
       checkpoint_dir: a directory, made where it is not there, in which the state is kept at the

@@ -13,7 +13,7 @@ from jaxnn.train.checkpoint import Checkpoint
 from jaxnn.train.part import Part
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--devices")
+parser.add_argument("--workers")
 parser.add_argument("--run-in", type=pathlib.Path)
 folder = parser.parse_args().run_in
 lanes, params, losses = np.arange(2), np.ones((2, 3)), np.zeros((2, 0))

@@ -84,8 +84,8 @@ def sweep(
       progress: shows a bar.
       return_params: also gives the trained params of every run.
       lanes: "map", one after another in a worker for each core, or for each device of another
-        kind; "vmap", all of a device at once; "data", one after another with every batch spread over
-        all devices; "auto" takes what was measured to be fastest: map on a CPU, vmap elsewhere.
+        kind; "vmap", all of a device at once; "data", one after another with every batch spread
+        over all devices; "auto" takes what was measured to be fastest: map on a CPU, else vmap.
       num_devices: how many devices are used, or, by "map" on a CPU, workers; None for all.
       on_chunk: called with what each chunk of lanes did in each chunk of epochs: its `lanes`,
         `first_epoch` and `history`, name -> [lanes, epochs].

@@ -308,3 +308,22 @@ def test_uint8_inputs_are_scaled_inside_the_program():
     ]
     assert_same(*histories, rtol=1e-5)
     assert jnp.isfinite(histories[0].train_loss.values).all()
+
+
+def test_a_lane_of_a_convolutional_network_has_the_bits_of_the_single_run_too():
+    def conv_net(learning_rate):
+        return train.Run(
+            model=layers.serial(
+                layers.conv2d(4, 3), layers.batch_norm(), layers.relu, layers.max_pool2d(2),
+                layers.dropout(0.2), layers.flatten, layers.dense(10),
+            ),
+            loss=losses.softmax_cross_entropy, optimizer=optimizers.adam(learning_rate), epochs=2,
+            batch_size=32,
+        )  # fmt: skip
+
+    digits = data.load("digits")
+    x, y = digits.train
+    few = data.from_arrays(x[:128], y[:128], x[128:200], y[128:200])
+    history = train.sweep(conv_net, few, learning_rate=[0.001, 0.01], seed=range(2))
+    alone = train.fit(conv_net, few, learning_rate=0.01, seed=1).history
+    assert_same(history.sel(learning_rate=0.01, seed=1), alone, rtol=0, atol=0)

@@ -1,5 +1,6 @@
 """What a command line asks of the machine, before any work."""
 
+import os
 import pathlib
 import tempfile
 from collections.abc import Sequence
@@ -25,6 +26,13 @@ def join_processes(processes: Sequence[str] | None) -> None:
     else:
         address, count, index = processes
         jax.distributed.initialize(address, int(count), int(index))
+
+
+def make_deterministic() -> None:
+    """Has a GPU add in one order, and multiply in float32; before JAX's first computation."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def check_writable(folder: pathlib.Path, flag: str) -> None:

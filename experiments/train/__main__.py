@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = shlex.join(["python", "-m", "experiments.train", *words])
     flags, given = command.parse(words, __doc__ or "")
     try:
+        if flags.deterministic:
+            machine.make_deterministic()
         machine.join_processes(flags.processes)
         task = task_of(flags, given)
         if flags.dry_run:

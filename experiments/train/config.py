@@ -47,6 +47,9 @@ class TrainConfig:
         (28x28)
       train_size: use so many examples of the training set; without it, all
       label_noise: fraction of the training labels that is replaced: 0.2 spoils every fifth
+      folds: deal the training set into so many parts, one of which validates: --folds 5 holds out
+        part 0, --folds 5 --sweep fold=0:5 each in turn
+      fold: which of the --folds is held out, from 0
       model: mlp (dense hidden layers) or logistic_regression (none)
       hidden: units of each hidden layer of the mlp: 128,64 are two layers. In --sweep an x joins
         them: hidden=64,128x64 are two networks
@@ -62,6 +65,8 @@ class TrainConfig:
       seed: draws the first weights and the order of the examples; runs with the same seed can be
         compared in pairs
       evaluate_every: epochs between two evaluations on the test set
+      patience: end a run after so many epochs without a better validation loss, and keep its best
+        weights; needs --folds, so that the test set has no say
       gradient: hand walks the chain rule as we derived it, autodiff takes jax.grad; the same
         numbers up to rounding
       precision: of the arithmetic in a step; the weights stay float32
@@ -80,6 +85,8 @@ class TrainConfig:
       processes: this command is one of several processes that share the runs, on one host or many:
         HOST:PORT,COUNT,INDEX, the address that process 0 opens, how many there are, and which this
         one is (0, 1, ...); or auto on a cluster that says so itself (SLURM, MPI, TPU pods)
+      deterministic: the same bits twice on a GPU, too, and float32 products in float32 rather than
+        TF32; costs speed. On a CPU both hold anyway
       checkpoint_dir: save the state here while training; the same command then goes on where it
         was stopped, to the same bits
       resume: go on from --checkpoint-dir if it holds something (auto); refuse one that holds
@@ -96,6 +103,8 @@ class TrainConfig:
     dataset: Annotated[str, Flag(DATA, kinds.NAME)] = "digits"
     train_size: Annotated[int | None, Flag(DATA, _COUNT, True)] = None
     label_noise: Annotated[float, Flag(DATA, _FRACTION, True)] = 0.0
+    folds: Annotated[int | None, Flag(DATA, kinds.whole_number(2))] = None
+    fold: Annotated[int | None, Flag(DATA, kinds.whole_number(0), True)] = None
     model: Annotated[str, Flag(NETWORK, kinds.one_of(setups.MODELS), True)] = "mlp"
     hidden: Annotated[tuple[int, ...], Flag(NETWORK, kinds.WIDTHS, True)] = (128, 64)
     activation: Annotated[str, Flag(NETWORK, kinds.one_of(setups.ACTIVATIONS), True)] = "relu"
@@ -111,6 +120,7 @@ class TrainConfig:
     l1: Annotated[float, Flag(DESCENT, _STRENGTH, True)] = 0.0
     seed: Annotated[int, Flag(DESCENT, _SEED, True)] = 0
     evaluate_every: Annotated[int, Flag(DESCENT, _COUNT)] = 1
+    patience: Annotated[int | None, Flag(DESCENT, _COUNT)] = None
     gradient: Annotated[Gradient, Flag(DESCENT, kinds.literal(Gradient), True)] = "hand"
     precision: Annotated[Precision, Flag(DESCENT, kinds.literal(Precision), True)] = "float32"
     sweep: Annotated[tuple[str, ...], Flag(MANY, kinds.TEXTS)] = ()
@@ -119,6 +129,7 @@ class TrainConfig:
     lanes: Annotated[Lanes, Flag(MANY, kinds.literal(Lanes))] = "auto"
     devices: Annotated[int | None, Flag(MACHINE, _COUNT)] = None
     processes: Annotated[tuple[str, ...] | None, Flag(MACHINE, kinds.PROCESSES)] = None
+    deterministic: Annotated[bool, Flag(MACHINE, kinds.SWITCH)] = False
     checkpoint_dir: Annotated[Folder, Flag(MACHINE, kinds.PATH)] = None
     resume: Annotated[Resume, Flag(MACHINE, kinds.literal(Resume))] = "auto"
     profile: Annotated[Folder, Flag(MACHINE, kinds.PATH)] = None

@@ -2,7 +2,7 @@
 
 import itertools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ from experiments.verdicts import mean_interval
 MOST_CURVES = 10
 MOST_DIVERGED = 20
 MOST_LOSS = 100.0  # what is above is cut off in the figure
-_NOT_SETTINGS = ("seed", "epoch")
+_REPEATS = ("seed", "fold")  # runs of one setting
+_NOT_SETTINGS = (*_REPEATS, "epoch")
 
 
 def final(metric: xr.DataArray, history: xr.Dataset) -> xr.DataArray:
-    """The last value of each run; NaN for one that diverged."""
+    """The value of the params that each run kept: its last, or its best; NaN if it diverged."""
+    if "best_epoch" in history:
+        metric = metric.where(metric.epoch <= history.best_epoch)
     values = metric.transpose(..., "epoch").values
     from_end = np.isfinite(values[..., ::-1])
     last = values.shape[-1] - 1 - from_end.argmax(-1)
@@ -31,17 +34,21 @@ def final(metric: xr.DataArray, history: xr.Dataset) -> xr.DataArray:
 
 
 def table(history: xr.Dataset) -> str:
-    """A line for each setting: mean and 95 % interval over seeds of the final test accuracy."""
-    accuracy = final(history.test_accuracy, history)
-    heads = [*_setting_names(history), "test accuracy", "95 % interval", "runs", "diverged"]
+    """A line for each setting: means over seeds and folds of the accuracies, and an interval."""
+    splits = [s for s in ("validation", "test") if f"{s}_accuracy" in history]
+    heads = [*_setting_names(history), *(f"{s} accuracy" for s in splits), "95 % interval",
+             "runs", "diverged"]  # fmt: skip
     rows = []
     for where in _settings(history):
-        own = accuracy.isel(where)
-        interval = mean_interval(own if "seed" in own.dims else own.values.reshape(1))
-        bounds = f"[{float(interval.low):.4f}, {float(interval.high):.4f}]"
-        runs, diverged = int(interval.runs), int(interval.diverged)
-        mean = f"{float(interval.mean):.4f}" if runs else "-"
-        rows.append([*_values(history, where), mean, bounds if runs > 1 else "-",
+        intervals = [
+            mean_interval(final(history[f"{split}_accuracy"], history).isel(where).values.ravel())
+            for split in splits
+        ]
+        last = intervals[-1]
+        bounds = f"[{float(last.low):.4f}, {float(last.high):.4f}]"
+        runs, diverged = int(last.runs), int(last.diverged)
+        means = [f"{float(interval.mean):.4f}" if runs else "-" for interval in intervals]
+        rows.append([*_values(history, where), *means, bounds if runs > 1 else "-",
                      str(runs), str(diverged)])  # fmt: skip
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     return "\n".join(
@@ -57,8 +64,9 @@ def diverged(history: xr.Dataset) -> list[str]:
     told = []
     for position in found[:MOST_DIVERGED]:
         where = dict(zip(steps.dims, map(int, position), strict=True))
-        values = _values(history, where, with_seed=True)
-        names = [*_setting_names(history), "seed"]
+        repeats = [name for name in _REPEATS if name in history.coords]
+        values = _values(history, where, also=repeats)
+        names = [*_setting_names(history), *repeats]
         run = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
         sentence = f"diverged: {run}: at step {int(steps.isel(where))}"
         if "first_bad_loss" in history:
@@ -80,8 +88,10 @@ def draw(history: xr.Dataset) -> Figure:
     for color, index in zip(style.shades(len(drawn)), drawn, strict=True):
         where = order[index]
         label = " ".join(_values(history, where))
-        _draw_curve(loss_ax, history.train_loss.isel(where), label=label, color=color)
-        _draw_curve(accuracy_ax, history.test_accuracy.isel(where), label=label, color=color)
+        own = history.isel(where)
+        sound = own.first_bad_step < 0  # a run that stopped early is drawn as far as it went
+        _draw_curve(loss_ax, own.train_loss.where(sound), label=label, color=color)
+        _draw_curve(accuracy_ax, own.test_accuracy.where(sound), label=label, color=color)
     loss_ax.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
     loss_ax.set_ylim(top=min(loss_ax.get_ylim()[1], MOST_LOSS))
     for ax in (loss_ax, accuracy_ax):
@@ -103,11 +113,15 @@ def save(folder: pathlib.Path, history: xr.Dataset, record: dict[str, Any]) -> N
 
 
 def _draw_curve(ax: Any, metric: xr.DataArray, **line: Any) -> None:
-    if "seed" not in metric.dims:
-        metric = metric.expand_dims("seed")
+    repeats = [name for name in _REPEATS if name in metric.dims]
+    if repeats:
+        runs = metric.drop_vars(_REPEATS, errors="ignore").stack(run=repeats, create_index=False)
+        metric = runs.transpose("run", "epoch").rename(run="seed")
+    else:
+        metric = metric.drop_vars("seed", errors="ignore").expand_dims("seed")
     metric = metric.dropna("epoch", how="all")  # not every epoch is tested
     if metric.size:
-        style.band(ax, metric.epoch, metric, **line)
+        style.band(ax, metric.epoch, metric, whole_lanes=False, **line)
 
 
 def _settings(history: xr.Dataset) -> Iterator[dict[str, int]]:
@@ -123,10 +137,7 @@ def _setting_names(history: xr.Dataset) -> list[str]:
     return [str(n) for n, c in coords if c.ndim and n not in (*_NOT_SETTINGS, "trial")]
 
 
-def _values(history: xr.Dataset, where: dict[str, int], *, with_seed: bool = False) -> list[str]:
-    names = [
-        *_setting_names(history),
-        *(["seed"] if with_seed and "seed" in history.coords else []),
-    ]
+def _values(history: xr.Dataset, where: dict[str, int], *, also: Sequence[str] = ()) -> list[str]:
+    names = [*_setting_names(history), *also]
     own = history.coords.to_dataset().isel(where)
     return [as_typed(own[name].item()) for name in names]

@@ -73,6 +73,7 @@ def setup_for(classes: int) -> Callable[..., train.Run]:
         momentum: Any = 0.9,
         l1: Any = None,
         l2: Any = None,
+        patience: int | None = None,
         **others: Any,
     ) -> train.Run:
         options = {name: others.pop(name) for name in options_of(MODELS) & others.keys()}
@@ -86,6 +87,7 @@ def setup_for(classes: int) -> Callable[..., train.Run]:
             epochs=epochs,
             batch_size=batch_size,
             gradient=gradient,
+            early_stopping=None if patience is None else train.EarlyStopping(patience=patience),
             **others,
         )
 

@@ -12,8 +12,10 @@ from jaxnn import data, train
 
 DEFAULTS = TrainConfig()
 _OFF_AT_DEFAULT = (
-    "train_size", "label_noise", "dropout", "l1", "l2", "precision", "evaluate_every",
+    "train_size", "label_noise", "folds", "fold", "dropout", "l1", "l2", "precision", "patience",
+    "evaluate_every",
 )  # fmt: skip
+ALONE = ("evaluate_every", "folds", "patience")  # hyperparameters that are no axis
 
 
 class Task(NamedTuple):
@@ -40,7 +42,7 @@ def task_of(flags: TrainConfig, given: set[str]) -> Task:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{name} is an axis, so {flag} has nothing to say: leave one out")
     in_trials = design.values if design is not None else {}
-    single = {name: getattr(flags, name) for name in (*AXES, "evaluate_every")}
+    single = {name: getattr(flags, name) for name in (*AXES, *ALONE)}
     values = {**single, **grid, **in_trials}
 
     def used(name: str) -> Sequence[Any]:
@@ -50,6 +52,9 @@ def task_of(flags: TrainConfig, given: set[str]) -> Task:
     for name, reason in idle.items():
         if name in given or name in names:
             raise UsageError(f"{name} means nothing here, {reason}: leave it out")
+    for name in ("fold", "patience"):
+        if flags.folds is None and (name in names or values[name] is not None):
+            raise UsageError(f"{name} needs held-out examples to judge by: add --folds 5")
     _check_folders(flags)
     dataset = _load(flags.dataset)
     _check_sizes(used("train_size"), used("batch_size"), dataset)

@@ -38,6 +38,9 @@ def nothing_is_compiled(monkeypatch):
         ("--model logistic_regression --hidden 8", "logistic_regression has none"),
         ("--model logistic_regression --sweep dropout=0,0.5", "logistic_regression has none"),
         ("--resume must", "needs the --checkpoint-dir"),
+        ("--patience 3", "patience needs held-out examples to judge by: add --folds 5"),
+        ("--sweep fold=0:5", "fold needs held-out examples"),
+        ("--folds 5 --fold 7", "fold must be in [0, 5), got 7"),
         ("--out /dev/null/here", "choose another --out"),
     ],
 )
@@ -92,6 +95,7 @@ def test_the_script_trains_what_the_library_trains(tmp_path):
         "--sweep model=mlp,logistic_regression dropout=0,0.5 l1=0,0.001",
         "--zip learning_rate=0.1,0.01 momentum=0,0.9 --optimizer momentum --sweep seed=0:2",
         "--random 3 learning_rate=loguniform:1e-3:1 l2=uniform:0:0.1 --seed 5",
+        "--folds 3 --sweep fold=0:3 seed=0:2 learning_rate=0.1,1 --patience 1 --deterministic",
         "--label-noise 0.2 --precision bfloat16 --gradient autodiff --lanes vmap --devices 1",
     ],
 )

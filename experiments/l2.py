@@ -73,7 +73,7 @@ def run(config: Config) -> xr.Dataset:
         )
         for seed in range(config.seeds)
     ]  # fmt: skip
-    history = xr.concat(lanes, "seed").drop_vars(["epochs", "first_bad_step"])
+    history = xr.concat(lanes, "seed").drop_vars(["epochs", *train.ENDINGS], errors="ignore")
     return history.sel(epoch=[epoch for epoch in RECORDED if epoch <= config.epochs])
 
 

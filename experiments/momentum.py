@@ -83,7 +83,7 @@ def run(config: Config) -> xr.Dataset:
         momentum=list(config.momenta), seed=range(config.seeds), epochs=config.epochs,
         progress=True,
     )  # fmt: skip
-    history = history.drop_vars(["epochs", "first_bad_step"])
+    history = history.drop_vars(["epochs", *train.ENDINGS], errors="ignore")
     paths = {
         name: _both_paths(*pair, config.valley_steps) for name, pair in valley_settings().items()
     }

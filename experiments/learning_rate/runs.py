@@ -92,7 +92,8 @@ def until_bad(history: xr.Dataset, steps_per_epoch: int) -> xr.Dataset:
     """
     bad = history.first_bad_step
     sound = (bad < 0) | (history.epoch - 1 < bad // steps_per_epoch)
-    return history.drop_vars("first_bad_step").where(sound).assign(first_bad_step=bad)
+    by_epoch = history.drop_vars(train.ENDINGS, errors="ignore")
+    return by_epoch.where(sound).assign(first_bad_step=bad)
 
 
 def paths_on_the_line(rates) -> xr.DataArray:

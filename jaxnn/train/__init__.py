@@ -16,6 +16,7 @@ from jaxnn.train.lanes import Progress as Progress
 from jaxnn.train.plan import Plan as Plan
 from jaxnn.train.plan import plan as plan
 from jaxnn.train.program import initial as initial
+from jaxnn.train.run import ENDINGS as ENDINGS
 from jaxnn.train.run import Run as Run
 from jaxnn.train.sweep import fit as fit
 from jaxnn.train.sweep import sweep as sweep

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import optax
 
 # what a result says of each run as a whole
-VERDICTS = ("first_bad_step", "first_bad_loss", "first_bad_leaf", "best_epoch", "last_epoch")
+ENDINGS = ("first_bad_step", "first_bad_loss", "first_bad_leaf", "best_epoch", "last_epoch")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,7 @@ class Run:
 
     def _check_names(self, dataset: Dataset, hyperparameters: Iterable[str]) -> None:
         recorded = [f"{split}_{name}" for split in self.splits(dataset) for name in self._measured]
-        names = [*recorded, *self.monitors, *VERDICTS, "epoch", *hyperparameters]
+        names = [*recorded, *self.monitors, *ENDINGS, "epoch", *hyperparameters]
         if self.early_stopping and self.early_stopping.monitor not in [*recorded, *self.monitors]:
             raise ValueError(
                 f"early stopping watches {self.early_stopping.monitor}, but the run records"

@@ -29,6 +29,7 @@ def add(x: Floats, y: Floats) -> Floats:
 
 def add_vjp(x: Floats, y: Floats, cotangent: Floats) -> tuple[Floats, Floats]:
     """d f / d x = d f / d y = 1: a sum hands the gradient on to both."""
+    checks.cotangent(cotangent, jnp.shape(x))
     return cotangent, cotangent
 
 
@@ -39,6 +40,7 @@ def multiply(x: Floats, y: Floats) -> Floats:
 
 def multiply_vjp(x: Floats, y: Floats, cotangent: Floats) -> tuple[Floats, Floats]:
     """d f / d x = y and d f / d y = x: a product exchanges its factors."""
+    checks.cotangent(cotangent, jnp.shape(x))
     return cotangent * y, cotangent * x
 
 
@@ -49,7 +51,7 @@ def exp(x: Floats) -> Floats:
 
 def exp_vjp(x: Floats, cotangent: Floats) -> Floats:
     """f'(x) = e^x."""
-    return cotangent * jnp.exp(x)
+    return checks.cotangent(cotangent, jnp.shape(x)) * jnp.exp(x)
 
 
 def reciprocal(x: Floats) -> Floats:
@@ -59,7 +61,7 @@ def reciprocal(x: Floats) -> Floats:
 
 def reciprocal_vjp(x: Floats, cotangent: Floats) -> Floats:
     """f'(x) = -1 / x^2."""
-    return -cotangent / (x * x)
+    return -checks.cotangent(cotangent, jnp.shape(x)) / (x * x)
 
 
 class Node:

@@ -53,6 +53,7 @@ def cost_vjp(params: Params, inputs: Inputs, labels: Labels, cotangent: Float[Ar
 
     d C / d z_i = (p_i - y_i) / m for the logit z_i = x_i w + b, whose slopes are x_i and 1.
     """
+    checks.cotangent(cotangent, ())
     return jax.tree.map(lambda grad: cotangent * grad, propagate(params, inputs, labels)[1])
 
 

@@ -35,6 +35,7 @@ def weighted_sum_vjp(
     cotangent: Float[Array, "*batch"],
 ) -> tuple[Float[Array, "*batch n_in"], Float[Array, " n_in"]]:
     """d s / d x_i = w_i and d s / d w_i = x_i; dw is the sum over all examples."""
+    checks.cotangent(cotangent, x.shape[:-1])
     dx = cotangent[..., None] * jnp.broadcast_to(weights, x.shape)
     return dx, (cotangent[..., None] * x).reshape(-1, len(weights)).sum(axis=0)
 
@@ -88,6 +89,7 @@ def line_vjp(
     x: Float[Array, "*shape"], slope: Scalar, cotangent: Float[Array, "*shape"]
 ) -> tuple[Float[Array, "*shape"], Scalar]:
     """d y / d x = A and d y / d A = x; dA is the sum over all x."""
+    checks.cotangent(cotangent, x.shape)
     return cotangent * jnp.broadcast_to(slope, x.shape), (cotangent * x).sum()
 
 

@@ -22,7 +22,7 @@ def l1_penalty_vjp(
     weights: Float[Array, "..."], cotangent: Float[Array, ""], *, strength: Number
 ) -> Float[Array, "..."]:
     """d R / d W_ij = lambda sign(W_ij), with the subgradient 0 at W_ij = 0."""
-    return _times(strength, cotangent * jnp.sign(weights))
+    return _times(strength, checks.cotangent(cotangent, ()) * jnp.sign(weights))
 
 
 def l2_penalty(weights: Float[Array, "..."], *, strength: Number) -> Float[Array, ""]:
@@ -38,7 +38,7 @@ def l2_penalty_vjp(
     weights: Float[Array, "..."], cotangent: Float[Array, ""], *, strength: Number
 ) -> Float[Array, "..."]:
     """d R / d W_ij = 2 lambda W_ij."""
-    return _times(strength, cotangent * 2.0 * weights)
+    return _times(strength, checks.cotangent(cotangent, ()) * 2.0 * weights)
 
 
 def elastic_net_penalty(

@@ -126,6 +126,28 @@ def test_dtype_is_kept(row, dtype):
     assert {leaf.dtype for leaf in jax.tree.leaves((y, gradients))} == {np.dtype(dtype)}
 
 
+ANOTHER_SHAPE = (
+    lambda shape: (*shape, 1),
+    lambda shape: (1, *shape),
+    lambda shape: shape[1:] if shape else (2,),
+)
+
+
+@pytest.mark.usefixtures("no_type_checker")
+@pytest.mark.parametrize(
+    "row",
+    [r for r in ROWS if r.name != "dropout (evaluation)"],  # the identity: it has kept no shape
+    ids=lambda row: row.name,
+)
+def test_a_cotangent_of_another_shape_is_refused(row):
+    inputs = jax.tree.map(lambda leaf: cast(leaf, jnp.float32), row.inputs)
+    y = jax.eval_shape(row.function, *inputs)
+    for change in ANOTHER_SHAPE:
+        wrong = jax.tree.map(lambda leaf, change=change: jnp.ones(change(leaf.shape)), y)
+        with pytest.raises(ValueError, match=r"the cotangent must have the shape .*, got \("):
+            jax.eval_shape(row.vjp, *inputs, wrong)
+
+
 SETTINGS = ("negative_slope", "alpha", "delta", "strength", "l1", "l2", "epsilon", "rate")
 
 

@@ -466,5 +466,5 @@ def test_bad_reduction_is_refused(plain):
         plain["reduce"](jnp.ones(3), how="median")
     with pytest.raises(ValueError, match=r"\(2,\)"):
         plain["reduce"](jnp.ones(3), weights=jnp.ones(2))
-    with pytest.raises(ValueError, match=r"a scalar, got \(3,\)"):
+    with pytest.raises(ValueError, match=r"shape \(\) .* got \(3,\)"):
         plain["reduce_vjp"](jnp.ones(3), jnp.ones(3))

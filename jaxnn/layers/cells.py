@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxnn import checks
 from jaxnn.activations import sigmoid, sigmoid_vjp, tanh, tanh_vjp
 from jaxnn.rules import vjp_of
 
@@ -76,6 +77,7 @@ def elman_cell_vjp(
     projected: Units, h: Units, recurrent_kernel: Float[Array, "units units"], cotangent: Units
 ) -> tuple[Units, Units, Float[Array, "units units"]]:
     """da = tanh'(a) dh', the gradient of x W + b; dh = da U^T, dU = h^T da."""
+    checks.cotangent(cotangent, h.shape)
     _, a = _elman_step([projected], h, recurrent_kernel)
     da, dh = _elman_back(_elman_slopes(a, h), recurrent_kernel, cotangent)
     return da, dh, _weights_gradient(h, da)
@@ -140,6 +142,7 @@ def gru_cell_vjp(
     and s_n = tanh' (1 - z). dU = h^T dq as in every product, and h has two ways to h':
     dh = z dh' + dq U^T.
     """
+    checks.cotangent(cotangent, h.shape)
     gates = jnp.split(projected, 3, axis=-1)
     _, net = _gru_step(gates, h, recurrent_kernel, recurrent_bias)
     slopes = _gru_slopes(net, h)
@@ -215,6 +218,8 @@ def lstm_cell_vjp(
     Times the slope of its gate, each gives da, the gradient of x W + b: da_i = sigmoid' g dc'' and
     likewise the others. dh = da U^T and dU = h^T da.
     """
+    for part, memory in zip(cotangent, carry, strict=True):
+        checks.cotangent(part, memory.shape)
     _, net = _lstm_step(jnp.split(projected, 4, axis=-1), carry, recurrent_kernel)
     da, dcarry = _lstm_back(_lstm_slopes(net, carry), recurrent_kernel, cotangent)
     return da, dcarry, _weights_gradient(carry[1], da)

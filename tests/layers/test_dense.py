@@ -37,6 +37,9 @@ def test_affine_vjp_matches_autodiff(batch):
 def test_features_that_do_not_fit_the_kernel_are_named():
     with pytest.raises(ValueError, match=r"\(2, 3\) do not fit a kernel of shape \(4, 5\)"):
         layers.affine(jnp.ones((2, 3)), jnp.ones((4, 5)), jnp.ones(5))
+    for bias in (jnp.ones(1), jnp.ones(()), jnp.ones((1, 5))):  # none is broadcast
+        with pytest.raises(ValueError, match=r"a bias of shape .* does not fit .* \(4, 5\)"):
+            layers.affine(jnp.ones((2, 4)), jnp.ones((4, 5)), bias)
 
 
 def test_glorots_bound_holds_and_the_bias_starts_at_zero():

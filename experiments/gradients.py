@@ -103,8 +103,8 @@ def page(families: Mapping[str, Iterable[Judged]]) -> str:
         "## Where autodiff is wrong",
         "Above f and f'. Below, over a wider range, the relative error of f' in float64 against "
         f"{digits_for(POINTS)} digits, by hand and by `jax.grad` of the same f: in the saturated"
-        " tails the one that subtracts from 1 is left with nothing, an error of 1. (No error at all is"
-        " drawn at the bottom.)",
+        " tails the one that subtracts from 1 is left with nothing, an error of 1. (No error at"
+        " all is drawn at the bottom.)",
         *(f"[![{report.escape(', '.join(names))}]({sheet}.png)]({sheet}.svg)"
           for sheet, names in SHEETS.items()),
     ]  # fmt: skip

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 
 from jaxnn import layers
 
@@ -31,6 +32,24 @@ def test_affine_vjp_matches_autodiff(batch):
         actual = layers.affine_vjp(x, kernel, bias, cotangent)
         for ours, theirs in zip(actual, pullback(cotangent), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_layer_and_its_gradients_are_those_of_flax(use_bias):
+    with jax.enable_x64(True):
+        layer = layers.dense(3, use_bias=use_bias, bias_init=jax.nn.initializers.normal())
+        params, state, _ = layer.init(KEY, (4,))
+        x, dy = jax.random.normal(KEY, (5, 4)), jax.random.normal(jax.random.key(1), (5, 3))
+        module = linen.Dense(3, use_bias=use_bias, param_dtype=float)
+        with jax.numpy_rank_promotion("allow"):
+            flax_fn = lambda params, x: module.apply({"params": params}, x)  # noqa: E731
+            expected, pullback = jax.vjp(flax_fn, params, x)
+            y, _, saved = layer.forward(params, state, x, None, True)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13),
+            (y, layer.backward(params, saved, dy)),
+            (expected, pullback(dy)),
+        )
 
 
 @pytest.mark.usefixtures("no_type_checker")

@@ -288,6 +288,9 @@ def descend(
 
     Returns:
       A tree like start with a new first axis of length num_steps + 1.
+
+    Raises:
+      TypeError, ValueError: num_steps is not an int of at least 1.
     """
     checks.positive_int("num_steps", num_steps)
 

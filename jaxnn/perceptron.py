@@ -124,6 +124,9 @@ def learn_slope(
     """The slope after each sample, one after the other, round by round.
 
     With L = 1 the last sample wins: the slope after a round is t_n / x_n, whatever came before.
+
+    Raises:
+      TypeError, ValueError: learning_rate as in `slope_change`, or num_rounds is less than 1.
     """
     checks.positive_int("num_rounds", num_rounds)
     change = functools.partial(slope_change, learning_rate=learning_rate)

@@ -88,7 +88,7 @@ def l2(strength: Number) -> Regularizer:
 
 
 def elastic_net(l1: Number, l2: Number) -> Regularizer:
-    """`elastic_net_penalty` of every kernel; both strengths must be numbers >= 0."""
+    """`elastic_net_penalty` of every kernel; ValueError or TypeError as for `l1` and `l2`."""
     checks.nonnegative("the strength l1 of elastic_net", l1)
     checks.nonnegative("the strength l2 of elastic_net", l2)
     return over_kernels(functools.partial(elastic_net_penalty, l1=l1, l2=l2))

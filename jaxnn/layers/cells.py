@@ -84,6 +84,7 @@ def elman_cell_vjp(
 
 
 def _elman_step(gates, h, recurrent_kernel):
+    _check_fit(gates, h, recurrent_kernel, num_gates=1)
     a = gates[0] + h @ recurrent_kernel
     return tanh(a), a
 
@@ -153,6 +154,11 @@ def gru_cell_vjp(
 
 def _gru_step(gates, h, recurrent_kernel, recurrent_bias):
     """The net inputs of r, z and n are kept, and what r lets through to n: q_n + c."""
+    _check_fit(gates, h, recurrent_kernel, num_gates=3)
+    if recurrent_bias.shape != h.shape[-1:]:
+        raise ValueError(
+            f"a recurrent bias of shape {recurrent_bias.shape} does not fit a carry of {h.shape}"
+        )
     p_r, p_z, p_n = gates
     q_r, q_z, q_n = jnp.split(h @ recurrent_kernel, 3, axis=-1)
     a_r, a_z = p_r + q_r, p_z + q_z
@@ -227,6 +233,7 @@ def lstm_cell_vjp(
 
 def _lstm_step(gates, carry, recurrent_kernel):
     c, h = carry
+    _check_fit([*gates, c], h, recurrent_kernel, num_gates=4)
     shares = jnp.split(h @ recurrent_kernel, 4, axis=-1)
     a_i, a_f, a_g, a_o = net = [p + q for p, q in zip(gates, shares, strict=True)]
     c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
@@ -254,6 +261,18 @@ def _lstm_back(slopes, recurrent_kernel, cotangent):
 def _lstm_collect(slopes, carry, da):
     del slopes
     return da, _weights_gradient(carry[1], da)
+
+
+def _check_fit(of_units: list[Array], h: Array, recurrent_kernel: Array, num_gates: int) -> None:
+    """Refuses a gate or a memory that is not of the shape of h, and a kernel that does not fit."""
+    units = h.shape[-1]
+    shapes = {part.shape for part in of_units}
+    if shapes != {h.shape} or recurrent_kernel.shape != (units, num_gates * units):
+        raise ValueError(
+            f"an output of shape {h.shape} needs gates of this shape and a recurrent kernel of"
+            f" {(units, num_gates * units)}, got {', '.join(map(str, shapes))} and"
+            f" {recurrent_kernel.shape}"
+        )
 
 
 def _weights_gradient(h: Array, dq: Array) -> Array:

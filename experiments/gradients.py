@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from experiments import report, results, style
 from jaxnn import activations, gradcheck
 from jaxnn.gradcheck import Case, GradientReport
+from jaxnn.gradcheck.exact import digits_for
 from jaxnn.gradcheck.table import DTYPE_TOLERANCES, FAMILIES
 from jaxnn.rules import vjp_of
 
@@ -101,9 +102,9 @@ def page(families: Mapping[str, Iterable[Judged]]) -> str:
         "`python -m jaxnn.gradcheck` judges again, in directions drawn anew.",
         "## Where autodiff is wrong",
         "Above f and f'. Below, over a wider range, the relative error of f' in float64 against "
-        f"{_digits(POINTS)} digits, by hand and by `jax.grad` of the same f: in the saturated tails"
-        " the one that subtracts from 1 is left with nothing, an error of 1. (No error at all is"
-        " drawn at the bottom.)",
+        f"{digits_for(POINTS)} digits, by hand and by `jax.grad` of the same f: in the saturated"
+        " tails the one that subtracts from 1 is left with nothing, an error of 1. (No error at"
+        " all is drawn at the bottom.)",
         *(f"[![{report.escape(', '.join(names))}]({sheet}.png)]({sheet}.svg)"
           for sheet, names in SHEETS.items()),
     ]  # fmt: skip
@@ -229,13 +230,7 @@ def exact_slopes(name: str, points: Sequence[float] = tuple(POINTS)) -> np.ndarr
     """f'(x) by differences of the definition of f in enough digits, rounded to float64."""
     import mpmath
 
-    with mpmath.workdps(_digits(points)):
-        f = _definitions(mpmath)[name]
-        return np.array([float(mpmath.diff(f, mpmath.mpf(float(x)))) for x in points])
-
-
-def _digits(points: Iterable[float]) -> int:
-    return 60 + int(max(map(abs, points)))  # 1 - tanh(x) begins in digit 0.87 x
+    return gradcheck.exact_slopes(_definitions(mpmath)[name], points)
 
 
 def relative_error(slopes: np.ndarray, exact: np.ndarray) -> np.ndarray:

@@ -335,9 +335,4 @@ def _floats(x: Array) -> Array:
 
 
 def _shaped(cotangent: Array, y: Array) -> Array:
-    if jnp.shape(cotangent) != jnp.shape(y):
-        raise ValueError(
-            f"the cotangent must have the shape {jnp.shape(y)} of the output,"
-            f" got {jnp.shape(cotangent)}"
-        )
-    return cotangent
+    return checks.cotangent(cotangent, jnp.shape(y))

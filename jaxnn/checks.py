@@ -8,6 +8,7 @@ import numbers
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 Number = Any  # a float, a scalar array or a traced value: what these checks look at
 
@@ -46,6 +47,16 @@ def positive_int(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def cotangent(value: Any, shape: tuple[int, ...]) -> Any:
+    """The cotangent, if it has the shape of the output that it belongs to: none is broadcast."""
+    if jnp.shape(value) != tuple(shape):
+        raise ValueError(
+            f"the cotangent must have the shape {tuple(shape)} of the output, got"
+            f" {jnp.shape(value)}"
+        )
+    return value
 
 
 def _known(name: str, value: Any) -> float | None:

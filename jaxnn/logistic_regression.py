@@ -33,6 +33,9 @@ def initialize_with_zeros(num_features: int) -> Params:
 
     Zeros are fine for a single neuron, whose cost is convex; every neuron of a hidden layer would
     stay a copy of the others. The first cost is log 2, as every probability is 1/2.
+
+    Raises:
+      TypeError, ValueError: num_features is not an int of at least 1.
     """
     checks.positive_int("num_features", num_features)
     return NEURON.init(jax.random.key(0), (num_features,))[0]
@@ -53,6 +56,7 @@ def cost_vjp(params: Params, inputs: Inputs, labels: Labels, cotangent: Float[Ar
 
     d C / d z_i = (p_i - y_i) / m for the logit z_i = x_i w + b, whose slopes are x_i and 1.
     """
+    checks.cotangent(cotangent, ())
     return jax.tree.map(lambda grad: cotangent * grad, propagate(params, inputs, labels)[1])
 
 

@@ -1,11 +1,13 @@
 """The update rules of the slides and of the papers, as optax transformations; the rest is optax.
 
 eta is the learning rate, g = grad J(theta) the gradient, and products, squares and roots of trees
-are elementwise. Rates and decays may be traced values. Each rule raises a TypeError for a setting
-that is not a number and a ValueError for one outside its range: rates and eps are finite and at
-least 0, decays are in [0, 1).
+are elementwise. Rates and decays may be traced values. A learning rate may also be a schedule, as
+optax has them: a function of the number of updates made before, 0 at the first. Each rule raises a
+TypeError for a setting that is not a number and a ValueError for one outside its range: rates and
+eps are finite and at least 0, decays are in [0, 1).
 """
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,19 +20,49 @@ from jaxnn.checks import Number
 if TYPE_CHECKING:
     import optax
 
+Rate = Number | Callable[[jax.Array], Any]  # a number, or a schedule
 
-def gradient_descent(learning_rate: Number) -> "optax.GradientTransformation":
+
+class ScheduledState(NamedTuple):
+    step: jax.Array  # the number of updates made, of int32
+    rule: Any  # the state of the rule
+
+
+def _scheduled(rule: Callable) -> Callable:
+    """Lets the learning rate of a rule be a schedule, which gives the rate of each update."""
+
+    @functools.wraps(rule)
+    def make(learning_rate, *args, **settings):
+        if not callable(learning_rate):
+            return rule(learning_rate, *args, **settings)
+        plain = rule(0.0, *args, **settings)
+
+        def init(params):
+            return ScheduledState(jnp.zeros((), jnp.int32), plain.init(params))
+
+        def update(grads, state, params=None):
+            now = rule(learning_rate(state.step), *args, **settings)
+            updates, rule_state = now.update(grads, state.rule, params)
+            return updates, ScheduledState(state.step + 1, rule_state)
+
+        return _transformation(init, update)
+
+    return make
+
+
+@_scheduled
+def gradient_descent(learning_rate: Rate) -> "optax.GradientTransformation":
     """theta <- theta - eta grad J(theta)  [Cauchy 1847; chapter5 5.4, where eta is written h].
 
     Raises:
-      TypeError: learning_rate is not a number (for a schedule take optax.sgd).
+      TypeError: learning_rate is neither a number nor a schedule.
       ValueError: learning_rate is negative or not finite.
     """
     checks.nonnegative("learning_rate", learning_rate)
 
     def update(grads, state, params=None):
         del params
-        return jax.tree.map(lambda g: -learning_rate * g, grads), state
+        return jax.tree.map(lambda g: -_rate(learning_rate, g) * g, grads), state
 
     return _transformation(lambda params: (), update)
 
@@ -39,19 +71,21 @@ class MomentumState(NamedTuple):
     velocity: Any  # v_t, of the structure of the params
 
 
-def momentum(learning_rate: Number, decay: Number = 0.9) -> "optax.GradientTransformation":
+@_scheduled
+def momentum(learning_rate: Rate, decay: Number = 0.9) -> "optax.GradientTransformation":
     """v_t = gamma v_(t-1) + eta grad J(theta), theta <- theta - v_t, with v_0 = 0.
 
     The form of ann_session (supplement 2) [Ruder 2016, eq. 5; Polyak 1964]. Here eta is inside the
-    velocity, in `optax.sgd` outside; with a constant eta both give the same steps. A velocity
-    under a constant gradient g tends to eta g / (1 - gamma).
+    velocity, in `optax.sgd` outside; with a constant eta both give the same steps, under a schedule
+    each g keeps the eta of its own step here. A velocity under a constant gradient g tends to
+    eta g / (1 - gamma).
 
     Args:
-      learning_rate: eta >= 0.
+      learning_rate: eta >= 0, or a schedule of it.
       decay: gamma in [0, 1); 0 is plain gradient descent.
 
     Raises:
-      TypeError: learning_rate or decay is not a number.
+      TypeError: learning_rate is neither a number nor a schedule, or decay is not a number.
       ValueError: learning_rate is negative or not finite, or decay is outside [0, 1).
     """
     checks.nonnegative("learning_rate", learning_rate)
@@ -62,13 +96,16 @@ def momentum(learning_rate: Number, decay: Number = 0.9) -> "optax.GradientTrans
 
     def update(grads, state, params=None):
         del params
-        velocity = jax.tree.map(lambda v, g: decay * v + learning_rate * g, state.velocity, grads)
+        velocity = jax.tree.map(
+            lambda v, g: decay * v + _rate(learning_rate, g) * g, state.velocity, grads
+        )
         return jax.tree.map(jnp.negative, velocity), MomentumState(velocity)
 
     return _transformation(init, update)
 
 
-def nesterov(learning_rate: Number, decay: Number = 0.9) -> "optax.GradientTransformation":
+@_scheduled
+def nesterov(learning_rate: Rate, decay: Number = 0.9) -> "optax.GradientTransformation":
     """v_t = gamma v_(t-1) + eta grad J(theta - gamma v_(t-1)), theta <- theta - v_t, v_0 = 0.
 
     Momentum that looks ahead: the gradient is taken where the velocity will have led [Nesterov
@@ -83,14 +120,16 @@ def nesterov(learning_rate: Number, decay: Number = 0.9) -> "optax.GradientTrans
     `optax.sgd(eta, gamma, nesterov=True)`.
 
     Args:
-      learning_rate: eta >= 0.
+      learning_rate: eta >= 0, or a schedule of it.
       decay: gamma in [0, 1); 0 is plain gradient descent.
     """
     plain = momentum(learning_rate, decay)
 
     def update(grads, state, params=None):
         _, state = plain.update(grads, state, params)
-        updates = jax.tree.map(lambda v, g: -decay * v - learning_rate * g, state.velocity, grads)
+        updates = jax.tree.map(
+            lambda v, g: -decay * v - _rate(learning_rate, g) * g, state.velocity, grads
+        )
         return updates, state
 
     return _transformation(plain.init, update)
@@ -100,8 +139,9 @@ class AdaGradState(NamedTuple):
     sum_of_squares: Any  # s_t
 
 
+@_scheduled
 def adagrad(
-    learning_rate: Number, *, initial_accumulator: Number = 0.0, eps: Number = 1e-8
+    learning_rate: Rate, *, initial_accumulator: Number = 0.0, eps: Number = 1e-8
 ) -> "optax.GradientTransformation":
     """s_t = s_(t-1) + g^2, theta <- theta - eta g / (sqrt(s_t) + eps).
 
@@ -110,7 +150,7 @@ def adagrad(
     eps = 0 in both, the steps are the same. An element without any gradient so far stays.
 
     Args:
-      learning_rate: eta >= 0.
+      learning_rate: eta >= 0, or a schedule of it.
       initial_accumulator: s_0 >= 0.
       eps: at least 0.
     """
@@ -126,7 +166,7 @@ def adagrad(
     def update(grads, state, params=None):
         del params
         total = jax.tree.map(lambda s, g: s + g * g, state.sum_of_squares, grads)
-        return _scaled(-learning_rate, grads, total, eps), AdaGradState(total)
+        return _scaled(learning_rate, grads, total, eps), AdaGradState(total)
 
     return _transformation(init, update)
 
@@ -135,8 +175,9 @@ class RMSPropState(NamedTuple):
     mean_square: Any  # s_t
 
 
+@_scheduled
 def rmsprop(
-    learning_rate: Number, decay: Number = 0.9, *, eps: Number = 1e-8
+    learning_rate: Rate, decay: Number = 0.9, *, eps: Number = 1e-8
 ) -> "optax.GradientTransformation":
     """s_t = rho s_(t-1) + (1 - rho) g^2, theta <- theta - eta g / (sqrt(s_t) + eps), s_0 = 0.
 
@@ -144,7 +185,7 @@ def rmsprop(
     the root, as in `optax.rmsprop(eps_in_sqrt=False)` and PyTorch; optax's default is inside.
 
     Args:
-      learning_rate: eta >= 0.
+      learning_rate: eta >= 0, or a schedule of it.
       decay: rho in [0, 1); 0 is a step of eta in the direction of the sign of g.
       eps: at least 0.
     """
@@ -158,7 +199,7 @@ def rmsprop(
     def update(grads, state, params=None):
         del params
         mean = _mean(decay, state.mean_square, jax.tree.map(jnp.square, grads))
-        return _scaled(-learning_rate, grads, mean, eps), RMSPropState(mean)
+        return _scaled(learning_rate, grads, mean, eps), RMSPropState(mean)
 
     return _transformation(init, update)
 
@@ -169,8 +210,9 @@ class AdamState(NamedTuple):
     mean_square: Any  # s_t
 
 
+@_scheduled
 def adam(
-    learning_rate: Number, b1: Number = 0.9, b2: Number = 0.999, *, eps: Number = 1e-8
+    learning_rate: Rate, b1: Number = 0.9, b2: Number = 0.999, *, eps: Number = 1e-8
 ) -> "optax.GradientTransformation":
     """RMSProp with momentum, and both means freed of the zeros from which they start.
 
@@ -182,7 +224,7 @@ def adam(
     s^ = g^2 at every t: the weights b1^(t-i) (1 - b1) of t gradients add up to 1 - b1^t.
 
     Args:
-      learning_rate: eta >= 0; 0.001 in the paper.
+      learning_rate: eta >= 0, or a schedule of it; 0.001 in the paper.
       b1: in [0, 1), the decay of the mean gradient.
       b2: in [0, 1), the decay of the mean square.
       eps: at least 0.
@@ -201,7 +243,7 @@ def adam(
         step = state.step + 1
         mean = _mean(b1, state.mean, grads)
         square = _mean(b2, state.mean_square, jax.tree.map(jnp.square, grads))
-        updates = _scaled(-learning_rate, _freed(mean, b1, step), _freed(square, b2, step), eps)
+        updates = _scaled(learning_rate, _freed(mean, b1, step), _freed(square, b2, step), eps)
         return updates, AdamState(step, mean, square)
 
     return _transformation(init, update)
@@ -216,11 +258,11 @@ def _freed(means, decay, step):
 
 
 def _scaled(rate, values, squares, eps):
-    """rate x / (sqrt(s) + eps), and 0 where that is x / 0: s = 0 only where all x were 0."""
+    """-rate x / (sqrt(s) + eps), and 0 where that is x / 0: s = 0 only where all x were 0."""
 
     def scale(x, s):
         root = jnp.sqrt(s) + eps
-        return jnp.where(root > 0, rate * x / jnp.where(root > 0, root, 1), 0)
+        return jnp.where(root > 0, -_rate(rate, x) * x / jnp.where(root > 0, root, 1), 0)
 
     return jax.tree.map(scale, values, squares)
 
@@ -229,6 +271,10 @@ def _transformation(init: Callable, update: Callable) -> Any:
     import optax  # takes 0.1 s, which `import jaxnn` need not wait for
 
     return optax.GradientTransformation(init, update)
+
+
+def _rate(learning_rate: Number, like: jax.Array) -> jax.Array:
+    return jnp.asarray(learning_rate, like.dtype)  # that of a schedule is of float32
 
 
 def _check_decay(name: str, decay: Number) -> None:
@@ -250,6 +296,9 @@ def descend(
 
     Returns:
       A tree like start with a new first axis of length num_steps + 1.
+
+    Raises:
+      TypeError, ValueError: num_steps is not an int of at least 1.
     """
     import optax
 

@@ -35,6 +35,7 @@ def weighted_sum_vjp(
     cotangent: Float[Array, "*batch"],
 ) -> tuple[Float[Array, "*batch n_in"], Float[Array, " n_in"]]:
     """d s / d x_i = w_i and d s / d w_i = x_i; dw is the sum over all examples."""
+    checks.cotangent(cotangent, x.shape[:-1])
     dx = cotangent[..., None] * jnp.broadcast_to(weights, x.shape)
     return dx, (cotangent[..., None] * x).reshape(-1, len(weights)).sum(axis=0)
 
@@ -88,6 +89,7 @@ def line_vjp(
     x: Float[Array, "*shape"], slope: Scalar, cotangent: Float[Array, "*shape"]
 ) -> tuple[Float[Array, "*shape"], Scalar]:
     """d y / d x = A and d y / d A = x; dA is the sum over all x."""
+    checks.cotangent(cotangent, x.shape)
     return cotangent * jnp.broadcast_to(slope, x.shape), (cotangent * x).sum()
 
 
@@ -122,6 +124,9 @@ def learn_slope(
     """The slope after each sample, one after the other, round by round.
 
     With L = 1 the last sample wins: the slope after a round is t_n / x_n, whatever came before.
+
+    Raises:
+      TypeError, ValueError: learning_rate as in `slope_change`, or num_rounds is less than 1.
     """
     checks.positive_int("num_rounds", num_rounds)
     change = functools.partial(slope_change, learning_rate=learning_rate)

@@ -22,7 +22,7 @@ def l1_penalty_vjp(
     weights: Float[Array, "..."], cotangent: Float[Array, ""], *, strength: Number
 ) -> Float[Array, "..."]:
     """d R / d W_ij = lambda sign(W_ij), with the subgradient 0 at W_ij = 0."""
-    return _times(strength, cotangent * jnp.sign(weights))
+    return _times(strength, checks.cotangent(cotangent, ()) * jnp.sign(weights))
 
 
 def l2_penalty(weights: Float[Array, "..."], *, strength: Number) -> Float[Array, ""]:
@@ -38,7 +38,7 @@ def l2_penalty_vjp(
     weights: Float[Array, "..."], cotangent: Float[Array, ""], *, strength: Number
 ) -> Float[Array, "..."]:
     """d R / d W_ij = 2 lambda W_ij."""
-    return _times(strength, cotangent * 2.0 * weights)
+    return _times(strength, checks.cotangent(cotangent, ()) * 2.0 * weights)
 
 
 def elastic_net_penalty(
@@ -88,7 +88,7 @@ def l2(strength: Number) -> Regularizer:
 
 
 def elastic_net(l1: Number, l2: Number) -> Regularizer:
-    """`elastic_net_penalty` of every kernel; both strengths must be numbers >= 0."""
+    """`elastic_net_penalty` of every kernel; ValueError or TypeError as for `l1` and `l2`."""
     checks.nonnegative("the strength l1 of elastic_net", l1)
     checks.nonnegative("the strength l2 of elastic_net", l2)
     return over_kernels(functools.partial(elastic_net_penalty, l1=l1, l2=l2))

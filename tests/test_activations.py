@@ -31,6 +31,12 @@ SCIPY = {
     "softmax": scipy.special.softmax,
 }
 JAX = {
+    "identity": jax.nn.identity,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jax.nn.tanh,
+    "relu": jax.nn.relu,
+    "leaky_relu": functools.partial(jax.nn.leaky_relu, negative_slope=0.1),
+    "gelu": functools.partial(jax.nn.gelu, approximate=False),
     "elu": jax.nn.elu,
     "selu": jax.nn.selu,
     "softplus": jax.nn.softplus,

@@ -1,3 +1,5 @@
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -66,3 +68,12 @@ def test_interval_is_accepted_and_the_rest_named(check, inside, outside, allowed
     with pytest.raises(TypeError, match="p must be a number, got '1'"):
         check("p", "1")
     jax.jit(lambda x: (check("p", x), x)[1])(-1.0)
+
+
+@pytest.mark.parametrize("shape", [(), (2, 1), (1, 2)])
+def test_a_cotangent_is_never_broadcast(shape):
+    assert checks.cotangent(np.ones(2), (2,)).shape == (2,)
+    with pytest.raises(
+        ValueError, match=rf"must have the shape \(2,\) of the output, got {re.escape(str(shape))}"
+    ):
+        checks.cotangent(np.ones(shape), (2,))

@@ -6,15 +6,25 @@ import pkgutil
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 
 import jaxnn
-from jaxnn import activations, gradcheck, losses
+from jaxnn import (
+    activations,
+    gradcheck,
+    layers,
+    logistic_regression,
+    losses,
+    perceptron,
+    regularizers,
+)
 from jaxnn.activations import sigmoid
 from jaxnn.gradcheck import check_gradients
 from jaxnn.gradcheck.check import as_float64, cast
 from jaxnn.gradcheck.table import DTYPE_TOLERANCES
+from jaxnn.layers import Layer
 
 ROWS = gradcheck.cases()
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -36,6 +46,47 @@ def test_every_hand_derived_gradient_has_a_row():
         if f"{name}_vjp" in _functions(module)
     }
     assert {f.__qualname__ for f in ruled - tested} == set()
+
+
+def test_every_layer_has_a_row():
+    rows = [row for row in ROWS if len(row.inputs) == 4 and row.argnums == (0, 1)]
+    made = {name for name, f in vars(layers).items() if isinstance(f, Layer) or _gives_a_layer(f)}
+    of_functions = {"activation", "stateless"}  # by them layers are made of functions
+    assert made - {row.name.partition(" ")[0] for row in rows} == of_functions
+
+
+def _gives_a_layer(function):
+    return inspect.isfunction(function) and inspect.signature(function).return_annotation is Layer
+
+
+NOT_TRAINED_THROUGH = {
+    "jaxnn.layers": {"causal_mask", "sinusoidal_encoding"},  # constants
+    "jaxnn.regularizers": {"l1", "l2", "elastic_net", "over_kernels", "kernels", "kernel_norm"},
+    "jaxnn.perceptron": {  # a threshold has no slope, and the line has a rule of its own to learn
+        "perceptron", "logical_and", "logical_nand", "logical_or", "logical_xor",
+        "slope_error", "slope_change", "learn_slope",
+    },
+    "jaxnn.logistic_regression": {
+        "initialize_with_zeros", "probabilities", "propagate", "optimize", "predict",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "package", [activations, losses, layers, regularizers, perceptron, logistic_regression]
+)
+def test_what_has_no_rule_is_not_trained_through(package):
+    public = {
+        name
+        for name, f in vars(package).items()
+        if inspect.isfunction(f)
+        and f.__module__.startswith(package.__name__)
+        and not name.startswith("_")
+        and not name.endswith("_vjp")
+        and not _gives_a_layer(f)
+    }
+    without = {name for name in public if not hasattr(package, f"{name}_vjp")}
+    assert without == NOT_TRAINED_THROUGH.get(package.__name__, set())
 
 
 @pytest.mark.parametrize("package", [activations, losses])
@@ -60,10 +111,8 @@ def test_rule_takes_the_arguments_of_its_function_and_the_cotangent():
 
 
 def _modules():
-    infos = pkgutil.walk_packages(jaxnn.__path__, "jaxnn.")
-    names = ["activations", "graph", "layers", "logistic", "losses", "perceptron", "regularizers"]
-    chosen = tuple(f"jaxnn.{name}" for name in names)
-    return [importlib.import_module(i.name) for i in infos if i.name.startswith(chosen)]
+    names = [info.name for info in pkgutil.walk_packages(jaxnn.__path__, "jaxnn.")]
+    return [importlib.import_module(name) for name in names if not name.endswith("__main__")]
 
 
 def _functions(module):
@@ -126,6 +175,28 @@ def test_dtype_is_kept(row, dtype):
     assert {leaf.dtype for leaf in jax.tree.leaves((y, gradients))} == {np.dtype(dtype)}
 
 
+ANOTHER_SHAPE = (
+    lambda shape: (*shape, 1),
+    lambda shape: (1, *shape),
+    lambda shape: shape[1:] if shape else (2,),
+)
+
+
+@pytest.mark.usefixtures("no_type_checker")
+@pytest.mark.parametrize(
+    "row",
+    [r for r in ROWS if r.name != "dropout (evaluation)"],  # the identity: it has kept no shape
+    ids=lambda row: row.name,
+)
+def test_a_cotangent_of_another_shape_is_refused(row):
+    inputs = jax.tree.map(lambda leaf: cast(leaf, jnp.float32), row.inputs)
+    y = jax.eval_shape(row.function, *inputs)
+    for change in ANOTHER_SHAPE:
+        wrong = jax.tree.map(lambda leaf, change=change: jnp.ones(change(leaf.shape)), y)
+        with pytest.raises(ValueError, match=r"the cotangent must have the shape .*, got \("):
+            jax.eval_shape(row.vjp, *inputs, wrong)
+
+
 SETTINGS = ("negative_slope", "alpha", "delta", "strength", "l1", "l2", "epsilon", "rate")
 
 
@@ -155,6 +226,18 @@ def test_wrong_autodiff_is_told_from_a_wrong_rule():
     report = check_gradients(square, lambda x, dy: 2 * x * dy, np.arange(1.0, 4))
     assert report.failed == ("autodiff",)
     assert report.arguments[0].verdict == "autodiff is wrong"
+
+
+@pytest.mark.parametrize(("name", "x"), [("tanh", 25.0), ("tanh", -30.0), ("sigmoid", 40.0)])
+def test_in_a_saturated_tail_differences_cannot_tell_and_mpmath_is_the_judge(name, x):
+    function, rule = getattr(activations, name), getattr(activations, f"{name}_vjp")
+    (report,) = check_gradients(function, rule, np.array([x])).arguments
+    assert report.verdict == "hand and autodiff differ by less than the differences can tell"
+    definition = {"tanh": mpmath.tanh, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x))}[name]
+    with jax.enable_x64(True):
+        by_hand, by_autodiff = rule(jnp.asarray([x]), jnp.ones(1)), jax.grad(function)(x)
+    np.testing.assert_allclose(by_hand, gradcheck.exact_slopes(definition, [x]), rtol=1e-14)
+    assert by_autodiff == 0
 
 
 def test_kinks_are_counted():

@@ -59,6 +59,13 @@ def test_the_chain_rule_is_that_of_the_formula_and_of_differences(x):
     assert float(difference) == pytest.approx(float(gradient), rel=1e-7)
 
 
+def test_differences_are_as_good_as_float32_allows():
+    (node,) = graph.variables("x")
+    with jax.enable_x64(False):
+        difference = graph.numerical_derivative(node**3, "x", x=2.0)
+    assert float(difference) == pytest.approx(12, rel=1e-4)
+
+
 def test_gradients_of_several_paths_add_up():
     (x,) = graph.variables("x")
     passes = graph.backpropagate(x * x + x, x=3.0)

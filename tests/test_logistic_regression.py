@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize
+from sklearn.linear_model import LogisticRegression
 
 from jaxnn import logistic_regression
 
@@ -46,8 +47,9 @@ def test_the_cost_of_zeros_is_log_2_whatever_the_data():
     assert float(cost) == pytest.approx(np.log(2), rel=1e-6)
 
 
-def test_many_steps_reach_the_optimum_of_scipy():
+def test_many_steps_reach_the_optimum_of_scipy_and_of_scikit_learn():
     x, y = overlapping()
+    theirs = LogisticRegression(C=np.inf, tol=1e-10).fit(x, y)
     best = optimize.minimize(cost_of_the_tutorial, np.zeros(4), (x, y), jac=True, tol=1e-12)
     with jax.enable_x64(True):
         params = logistic_regression.initialize_with_zeros(3)
@@ -57,9 +59,12 @@ def test_many_steps_reach_the_optimum_of_scipy():
         assert float(costs[0]) == pytest.approx(np.log(2), rel=1e-12)
         assert np.all(np.diff(costs) <= 1e-15)
         np.testing.assert_allclose(flat(params), best.x, atol=1e-6)
+        np.testing.assert_allclose(params["kernel"][:, 0], theirs.coef_[0], atol=1e-6)
+        np.testing.assert_allclose(params["bias"], theirs.intercept_, atol=1e-6)
         predicted = logistic_regression.predict(params, jnp.asarray(x))
         chances = logistic_regression.probabilities(params, jnp.asarray(x))
     np.testing.assert_array_equal(predicted, np.asarray(chances) > 0.5)
+    np.testing.assert_allclose(chances, theirs.predict_proba(x)[:, 1], atol=1e-6)
     assert np.mean(np.asarray(predicted) == y) > 0.7
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxnn import optimizers
+from jaxnn import data, layers, losses, optimizers, train
 
 START = {"a": jnp.asarray([1.0, -2.0]), "b": jnp.asarray([[0.5]])}
 
@@ -61,6 +61,58 @@ def assert_same_path(ours, theirs):
 )
 def test_a_hundred_steps_are_those_of_optax(ours, theirs):
     assert_same_path(ours, theirs)
+
+
+SCHEDULE = optax.exponential_decay(0.1, transition_steps=5, decay_rate=0.8)
+
+
+def with_rate_inside(**settings):
+    """The velocity of eta g, where `optax.sgd` has eta times the velocity of g."""
+    return optax.chain(
+        optax.scale_by_schedule(SCHEDULE), optax.trace(0.9, **settings), optax.scale(-1.0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (optimizers.gradient_descent(SCHEDULE), optax.sgd(SCHEDULE)),
+        (optimizers.momentum(SCHEDULE), with_rate_inside()),
+        (optimizers.nesterov(learning_rate=SCHEDULE), with_rate_inside(nesterov=True)),
+        (
+            optimizers.adagrad(SCHEDULE, eps=0.0),
+            optax.adagrad(SCHEDULE, initial_accumulator_value=0.0, eps=0.0),
+        ),
+        (optimizers.rmsprop(SCHEDULE, 0.7), optax.rmsprop(SCHEDULE, 0.7, eps_in_sqrt=False)),
+        (optimizers.adam(SCHEDULE), optax.adam(SCHEDULE)),
+    ],
+)
+def test_a_hundred_steps_under_a_schedule_are_those_of_optax(ours, theirs):
+    assert_same_path(ours, theirs)
+
+
+def test_a_run_takes_a_schedule_whose_rate_is_swept():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(12, 3)).astype(np.float32), random.integers(0, 2, 12)
+    sample = data.from_arrays(x, y.astype(np.int32), x, y.astype(np.int32))
+
+    rules = {"ours": optimizers.gradient_descent, "optax": optax.sgd}
+
+    def setup(learning_rate, rule):
+        schedule = optax.linear_schedule(learning_rate, 0.0, transition_steps=4)
+        return train.Run(
+            model=layers.dense(2),
+            loss=losses.softmax_cross_entropy,
+            optimizer=rules[rule](schedule),
+            epochs=3,
+            batch_size=4,
+        )
+
+    history = train.sweep(setup, sample, learning_rate=[0.1, 1.0], rule=list(rules), seed=[0])
+    loss = history.test_loss.squeeze("seed")
+    np.testing.assert_allclose(loss.sel(rule="ours"), loss.sel(rule="optax"), rtol=1e-6)
+    assert (loss.isel(epoch=1) == loss.isel(epoch=2)).all(), "the rate is 0 after four steps"
+    assert (loss.isel(learning_rate=0) != loss.isel(learning_rate=1)).all()
 
 
 def test_nesterov_is_the_rule_of_the_papers_seen_from_the_place_ahead():
@@ -140,9 +192,11 @@ def test_settings_may_be_traced_and_mapped(make):
 
 @each_rule
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.bfloat16])
-def test_updates_and_state_keep_the_dtype(make, dtype):
+@pytest.mark.parametrize("rate", [0.1, lambda step: jnp.float32(0.1)])
+def test_updates_and_state_keep_the_dtype(make, dtype, rate):
     with jax.enable_x64(True):
-        optimizer, params = make(**ALL_RULES[make]), jnp.ones(2, dtype)
+        optimizer = make(**ALL_RULES[make] | {"learning_rate": rate})
+        params = jnp.ones(2, dtype)
         updates, state = optimizer.update(params, optimizer.init(params))
     floats = [x for x in jax.tree.leaves((updates, state)) if jnp.issubdtype(x.dtype, jnp.floating)]
     assert {leaf.dtype for leaf in floats} == {np.dtype(dtype)}
@@ -154,6 +208,8 @@ def test_settings_outside_their_range_are_refused(make):
         for value in (-0.1, np.nan, np.inf):
             with pytest.raises(ValueError, match=f"{name} must be .*{value}"):
                 make(**ALL_RULES[make] | {name: value})
+        with pytest.raises(TypeError, match=f"{name} must be a number, got 'fast'"):
+            make(**ALL_RULES[make] | {"learning_rate": SCHEDULE} | {name: "fast"})
         with pytest.raises(TypeError, match=f"{name} must be a number, got 'fast'"):
             make(**ALL_RULES[make] | {name: "fast"})
         if name in ("decay", "b1", "b2"):

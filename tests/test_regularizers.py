@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxnn import regularizers
@@ -42,6 +43,14 @@ def test_the_gradient_of_a_tree_matches_autodiff_and_leaves_biases_free(regulari
     actual, expected = regularizer.gradient(params), jax.grad(regularizer.penalty)(params)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), actual, expected)
     assert (actual[0]["bias"] == 0).all()
+
+
+def test_the_penalties_are_the_norms_of_optax():
+    l1, l2 = (optax.tree.norm([WEIGHTS, 2 * WEIGHTS], ord=order) for order in (1, 2))
+    np.testing.assert_allclose(regularizers.l1(0.3).penalty(PARAMS), 0.3 * l1, rtol=1e-6)
+    np.testing.assert_allclose(regularizers.l2(0.3).penalty(PARAMS), 0.3 * l2**2, rtol=1e-6)
+    both = regularizers.elastic_net(0.3, 0.2).penalty(PARAMS)
+    np.testing.assert_allclose(both, 0.3 * l1 + 0.2 * l2**2, rtol=1e-6)
 
 
 def test_the_subgradient_of_the_lasso_at_zero_is_zero():

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxnn import activations, gradcheck, layers, losses
+from jaxnn import activations, gradcheck, layers, losses, regularizers
 from jaxnn.activations import SELU_ALPHA, sigmoid, softmax
 
 
@@ -234,6 +234,37 @@ WRONG = {
         ALL,
     ),
     "logarithm forgotten": ("log_softmax (layer)", by_layer(layers.softmax), ALL),
+    "sum for the mean": ("absolute_error", lambda rule, p, t, dy: 4 * rule(p, t, dy), ALL),
+    "derivative of the exact function": (
+        "gelu_tanh",
+        lambda rule, x, dy: activations.gelu_vjp(x, dy),
+        ALL,
+    ),
+    "a gate on the identity": ("identity", lambda rule, x, dy: jnp.where(x > 0, dy, 0), ALL),
+    "l1 and l2 exchanged": (
+        "elastic_net_penalty (l1=0.3, l2=0.2)",
+        lambda rule, w, dy: regularizers.elastic_net_penalty_vjp(w, dy, l1=0.2, l2=0.3),
+        ALL,
+    ),
+    "weights gradient averaged over the examples": (
+        "weighted_sum",
+        lambda rule, x, w, dy: (rule(x, w, dy)[0], rule(x, w, dy)[1] / len(x)),
+        ALL,
+    ),
+    "slope gradient of the last sample": (
+        "line",
+        lambda rule, x, a, dy: (rule(x, a, dy)[0], dy[-1] * x[-1]),
+        ALL,
+    ),
+    "missing 1/m": (
+        "cost (logistic regression)",
+        lambda rule, params, x, y, dy: rule(params, x, y, len(x) * dy),
+        ALL,
+    ),
+    "difference for the sum": ("add", lambda rule, a, b, dy: (dy, -dy), ALL),
+    "factors not exchanged": ("multiply", lambda rule, a, b, dy: (dy * a, dy * b), ALL),
+    "power rule for the exponential": ("exp", lambda rule, x, dy: dy * x * jnp.exp(x - 1), ALL),
+    "sign of the reciprocal": ("reciprocal", lambda rule, x, dy: -rule(x, dy), ALL),
     "activation skipped": (
         "serial",
         lambda rule, params, x, state, key, dy: _without_activation(params, x, dy),

@@ -8,7 +8,9 @@ the size. `per_image` maps augmentations over a batch, as `train.Run(augment=...
 
 Pixels are floats in [0, 1] and stay there; the dtype is kept. Geometry is a map of coordinates, by
 `resample`: linear between pixels, and 0 beyond the border. Strengths may be traced, and are swept
-like any hyperparameter; a strength of 0 leaves the image as it is.
+like any hyperparameter; a strength of 0 leaves the image as it is. A known strength that is no
+number is a TypeError and one outside its range a ValueError, when the augmentation is made; so are
+an image of integers and one of another shape, when it is applied.
 """
 
 from jaxnn.augment.color import LUMA as LUMA

@@ -10,6 +10,7 @@ from jaxnn.gradcheck.case import layer_case as layer_case
 from jaxnn.gradcheck.check import ArgumentReport as ArgumentReport
 from jaxnn.gradcheck.check import GradientReport as GradientReport
 from jaxnn.gradcheck.check import check_gradients as check_gradients
+from jaxnn.gradcheck.exact import exact_slopes as exact_slopes
 from jaxnn.gradcheck.table import cases as cases
 from jaxnn.gradcheck.table import check_case as check_case
 from jaxnn.gradcheck.table import dtype_errors as dtype_errors

@@ -38,6 +38,7 @@ def cases(*families: str) -> list[Case]:
 
 
 def check_case(row: Case, *, seed: int | None = None) -> GradientReport:
+    """`check_gradients` of a row of the table."""
     return check_gradients(row.function, row.vjp, *row.inputs, argnums=row.argnums, seed=seed)
 
 

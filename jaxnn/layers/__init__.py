@@ -69,7 +69,6 @@ from jaxnn.layers.layer import serial as serial
 from jaxnn.layers.layer import stateless as stateless
 from jaxnn.layers.norm import batch_norm as batch_norm
 from jaxnn.layers.norm import layer_norm as layer_norm
-from jaxnn.layers.norm import moments as moments
 from jaxnn.layers.norm import normalize_batch as normalize_batch
 from jaxnn.layers.norm import normalize_batch_vjp as normalize_batch_vjp
 from jaxnn.layers.norm import normalize_features as normalize_features

@@ -69,6 +69,7 @@ def dot_product_attention_vjp(
     """
     scores, allowed = _scores(query, key, mask)
     weights = jnp.where(allowed, softmax(scores), 0)
+    checks.cotangent(cotangent, (*query.shape[:-1], value.shape[-1]))
     dweights = cotangent @ value.mT
     dscores = jnp.where(allowed, softmax_vjp(scores, dweights), 0) / math.sqrt(query.shape[-1])
     return dscores @ key, dscores.mT @ query, weights.mT @ cotangent
@@ -257,15 +258,14 @@ def add_positions(x: Sequence) -> Sequence:
 
 def add_positions_vjp(x: Sequence, cotangent: Sequence) -> Sequence:
     """P is a constant: dx = dy."""
-    del x
-    return cotangent
+    return checks.cotangent(cotangent, x.shape)
 
 
 def positional_encoding() -> Layer:
     """The layer that adds `sinusoidal_encoding` to a sequence [batch, time, features]."""
     return stateless(
-        forward=lambda x: (add_positions(x), ()),
-        backward=lambda _, dy: dy,
+        forward=lambda x: (add_positions(x), x),
+        backward=add_positions_vjp,
         name="positional_encoding",
         out_shape=lambda in_shape: _check_sequence("positional_encoding", in_shape),
     )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxnn import checks
 from jaxnn.activations import sigmoid, sigmoid_vjp, tanh, tanh_vjp
 from jaxnn.rules import vjp_of
 
@@ -76,12 +77,14 @@ def elman_cell_vjp(
     projected: Units, h: Units, recurrent_kernel: Float[Array, "units units"], cotangent: Units
 ) -> tuple[Units, Units, Float[Array, "units units"]]:
     """da = tanh'(a) dh', the gradient of x W + b; dh = da U^T, dU = h^T da."""
+    checks.cotangent(cotangent, h.shape)
     _, a = _elman_step([projected], h, recurrent_kernel)
     da, dh = _elman_back(_elman_slopes(a, h), recurrent_kernel, cotangent)
     return da, dh, _weights_gradient(h, da)
 
 
 def _elman_step(gates, h, recurrent_kernel):
+    _check_fit(gates, h, recurrent_kernel, num_gates=1)
     a = gates[0] + h @ recurrent_kernel
     return tanh(a), a
 
@@ -140,6 +143,7 @@ def gru_cell_vjp(
     and s_n = tanh' (1 - z). dU = h^T dq as in every product, and h has two ways to h':
     dh = z dh' + dq U^T.
     """
+    checks.cotangent(cotangent, h.shape)
     gates = jnp.split(projected, 3, axis=-1)
     _, net = _gru_step(gates, h, recurrent_kernel, recurrent_bias)
     slopes = _gru_slopes(net, h)
@@ -150,6 +154,11 @@ def gru_cell_vjp(
 
 def _gru_step(gates, h, recurrent_kernel, recurrent_bias):
     """The net inputs of r, z and n are kept, and what r lets through to n: q_n + c."""
+    _check_fit(gates, h, recurrent_kernel, num_gates=3)
+    if recurrent_bias.shape != h.shape[-1:]:
+        raise ValueError(
+            f"a recurrent bias of shape {recurrent_bias.shape} does not fit a carry of {h.shape}"
+        )
     p_r, p_z, p_n = gates
     q_r, q_z, q_n = jnp.split(h @ recurrent_kernel, 3, axis=-1)
     a_r, a_z = p_r + q_r, p_z + q_z
@@ -215,6 +224,8 @@ def lstm_cell_vjp(
     Times the slope of its gate, each gives da, the gradient of x W + b: da_i = sigmoid' g dc'' and
     likewise the others. dh = da U^T and dU = h^T da.
     """
+    for part, memory in zip(cotangent, carry, strict=True):
+        checks.cotangent(part, memory.shape)
     _, net = _lstm_step(jnp.split(projected, 4, axis=-1), carry, recurrent_kernel)
     da, dcarry = _lstm_back(_lstm_slopes(net, carry), recurrent_kernel, cotangent)
     return da, dcarry, _weights_gradient(carry[1], da)
@@ -222,6 +233,7 @@ def lstm_cell_vjp(
 
 def _lstm_step(gates, carry, recurrent_kernel):
     c, h = carry
+    _check_fit([*gates, c], h, recurrent_kernel, num_gates=4)
     shares = jnp.split(h @ recurrent_kernel, 4, axis=-1)
     a_i, a_f, a_g, a_o = net = [p + q for p, q in zip(gates, shares, strict=True)]
     c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
@@ -249,6 +261,18 @@ def _lstm_back(slopes, recurrent_kernel, cotangent):
 def _lstm_collect(slopes, carry, da):
     del slopes
     return da, _weights_gradient(carry[1], da)
+
+
+def _check_fit(of_units: list[Array], h: Array, recurrent_kernel: Array, num_gates: int) -> None:
+    """Refuses a gate or a memory that is not of the shape of h, and a kernel that does not fit."""
+    units = h.shape[-1]
+    shapes = {part.shape for part in of_units}
+    if shapes != {h.shape} or recurrent_kernel.shape != (units, num_gates * units):
+        raise ValueError(
+            f"an output of shape {h.shape} needs gates of this shape and a recurrent kernel of"
+            f" {(units, num_gates * units)}, got {', '.join(map(str, shapes))} and"
+            f" {recurrent_kernel.shape}"
+        )
 
 
 def _weights_gradient(h: Array, dq: Array) -> Array:

@@ -15,7 +15,6 @@ from jaxnn.layers.windows import (
     Padding,
     Pair,
     Windows,
-    check_cotangent,
     check_images,
     checked_padding,
     pair,
@@ -87,7 +86,7 @@ def convolve2d_vjp(
     and channels exchanged. And each weight is a product of dy with what its tap has seen.
     """
     windows = _windows(x, kernel, strides, padding, dilation, groups)
-    check_cotangent(cotangent, (x.shape[0], *windows.counts, kernel.shape[-1]))
+    checks.cotangent(cotangent, (x.shape[0], *windows.counts, kernel.shape[-1]))
     dx = _input_gradient(kernel, cotangent, windows, groups)
     return dx, _kernel_gradient(x, kernel, cotangent, windows, groups)
 

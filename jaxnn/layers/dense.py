@@ -14,12 +14,17 @@ def affine(
     """y = x W + b, the net input of a layer of neurons [Rosenblatt 1958].
 
     Raises:
-      ValueError: the last axis of x is not the first of the kernel.
+      ValueError: the last axis of x is not the first of the kernel, or the bias not as long as its
+        last.
     """
     if x.shape[-1] != kernel.shape[0]:
         raise ValueError(
             f"inputs of shape {x.shape} do not fit a kernel of shape {kernel.shape}:"
             f" {x.shape[-1]} features arrive, {kernel.shape[0]} are expected"
+        )
+    if bias.shape != kernel.shape[1:]:
+        raise ValueError(
+            f"a bias of shape {bias.shape} does not fit a kernel of shape {kernel.shape}"
         )
     y = x @ kernel
     return y + jnp.broadcast_to(bias, y.shape)
@@ -38,6 +43,7 @@ def affine_vjp(
     equations BP2 to BP4 of ann_session for a whole batch [Nielsen 2015, ch. 2].
     """
     del bias
+    checks.cotangent(cotangent, (*x.shape[:-1], kernel.shape[-1]))
     x_rows = x.reshape(-1, x.shape[-1])  # [examples, n_in]
     dy_rows = cotangent.reshape(-1, cotangent.shape[-1])  # [examples, n_out]
     return cotangent @ kernel.T, x_rows.T @ dy_rows, dy_rows.sum(axis=0)

@@ -8,7 +8,6 @@ from jaxnn import checks
 from jaxnn.layers.dense import dense
 from jaxnn.layers.layer import Layer, checked_key
 from jaxnn.layers.residual import residual
-from jaxnn.layers.windows import check_cotangent
 
 Floats = Float[Array, "*shape"]
 
@@ -36,8 +35,8 @@ def drop_elements_vjp(
     x: Floats, kept: Bool[Array, "*shape"], cotangent: Floats, *, rate: checks.Number
 ) -> Floats:
     """dx = dy / (1 - rate) where kept, else 0: the map is linear and its matrix diagonal."""
-    check_cotangent(cotangent, x.shape)
-    return drop_elements(cotangent, kept, rate=rate)
+    del x
+    return drop_elements(checks.cotangent(cotangent, kept.shape), kept, rate=rate)
 
 
 def dropout(rate: checks.Number) -> Layer:
@@ -131,7 +130,7 @@ def add_branch_vjp(
 ) -> tuple[Floats, Floats]:
     """dx = dy, df = gate dy; the gate is drawn or given, not learned."""
     del branch
-    check_cotangent(cotangent, x.shape)
+    checks.cotangent(cotangent, x.shape)
     return cotangent, _gated(cotangent, gate)
 
 

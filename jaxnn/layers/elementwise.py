@@ -93,7 +93,9 @@ def maxout(num_pieces: int = 2) -> Layer:
 
 flatten = stateless(
     forward=lambda x: (x.reshape(x.shape[0], math.prod(x.shape[1:])), x.shape),
-    backward=lambda shape, dy: dy.reshape(shape),
+    backward=lambda shape, dy: checks.cotangent(dy, (shape[0], math.prod(shape[1:]))).reshape(
+        shape
+    ),
     name="flatten",
     out_shape=lambda in_shape: (math.prod(in_shape),),
 )
@@ -123,7 +125,7 @@ def reshape(shape: tuple[int, ...]) -> Layer:
 
     return stateless(
         forward=lambda x: (x.reshape(x.shape[0], *shape), x.shape),
-        backward=lambda in_shape, dy: dy.reshape(in_shape),
+        backward=lambda in_shape, dy: checks.cotangent(dy, (in_shape[0], *shape)).reshape(in_shape),
         name=f"reshape{shape}",
         out_shape=out_shape,
     )

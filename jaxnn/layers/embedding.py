@@ -32,6 +32,7 @@ def lookup_vjp(
 ) -> Float[Array, "vocabulary features"]:
     """dE[v] = sum over the n with id_n = v of dy_n: an id that is met twice collects both."""
     _check_ids(table, ids)
+    checks.cotangent(cotangent, (*ids.shape, table.shape[-1]))
     zeros = jnp.zeros_like(table)
     return zeros.at[ids].add(cotangent, mode="drop", wrap_negative_indices=False)
 

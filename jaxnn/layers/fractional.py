@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
+from jaxnn import checks
 from jaxnn.layers.layer import Layer, checked_key
 from jaxnn.layers.pool import Images, Pooled, first_maxima
-from jaxnn.layers.windows import check_cotangent, check_images
+from jaxnn.layers.windows import check_images
 
 Edges = Int[Array, " regions_plus_1"]
 
@@ -55,7 +56,7 @@ def max_of_regions_vjp(
 ) -> Images:
     """dx_ij = sum of dy_pq over the regions whose first maximum lies at (i, j)."""
     batch, *_, channels = x.shape
-    check_cotangent(cotangent, (batch, row_edges.size - 1, column_edges.size - 1, channels))
+    checks.cotangent(cotangent, (batch, row_edges.size - 1, column_edges.size - 1, channels))
     seen, rows, columns = zip(*_in_regions(x, row_edges, column_edges, overlapping), strict=True)
     firsts = first_maxima(seen, functools.reduce(jnp.maximum, seen))
     dx = jnp.zeros_like(x)

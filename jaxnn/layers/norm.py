@@ -7,7 +7,6 @@ from jaxtyping import Array, Float
 
 from jaxnn import checks
 from jaxnn.layers.layer import Layer
-from jaxnn.layers.windows import check_cotangent
 
 Rows = Float[Array, "*batch features"]
 Features = Float[Array, " features"]
@@ -39,7 +38,7 @@ def normalize_batch_vjp(
     2 (x_n - m) / N (m may move: sum_k (x_k - m) = 0), so d s / d x_n = u_n / N: -u_n mean(e u) / s.
     """
     del bias
-    check_cotangent(cotangent, x.shape)
+    checks.cotangent(cotangent, x.shape)
     unit, deviation = _units(x, *moments(x), epsilon)
     dx = _through_statistics(unit, deviation, _like(scale, x) * cotangent, _all_but_last(x))
     return dx, *_scale_and_bias_gradients(unit, cotangent)
@@ -81,7 +80,7 @@ def standardize_vjp(
     has a part in g and b, hence the sums.
     """
     del bias
-    check_cotangent(cotangent, x.shape)
+    checks.cotangent(cotangent, x.shape)
     unit, deviation = _units(x, mean, variance, epsilon)
     return _like(scale, x) * cotangent / deviation, *_scale_and_bias_gradients(unit, cotangent)
 
@@ -111,7 +110,7 @@ def normalize_features_vjp(
     of a feature. The scale differs from feature to feature, so e has to stand inside the means.
     """
     del bias
-    check_cotangent(cotangent, x.shape)
+    checks.cotangent(cotangent, x.shape)
     unit, deviation = _units(x, *_own_moments(x), epsilon)
     dx = _through_statistics(unit, deviation, _like(scale, x) * cotangent, (x.ndim - 1,))
     return dx, *_scale_and_bias_gradients(unit, cotangent)

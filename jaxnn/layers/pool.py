@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxnn import checks
 from jaxnn.layers.layer import Layer, stateless
 from jaxnn.layers.windows import (
     Images,
     Padding,
     Pair,
     Windows,
-    check_cotangent,
     check_images,
     checked_padding,
     pair,
@@ -60,7 +60,7 @@ def max_of_windows_vjp(
 ) -> Images:
     """dx_a = sum of dy_p over the windows p whose first maximum lies at a."""
     windows = _windows(x.shape[1:], window, strides, padding)
-    check_cotangent(cotangent, (x.shape[0], *windows.counts, x.shape[-1]))
+    checks.cotangent(cotangent, (x.shape[0], *windows.counts, x.shape[-1]))
     seen = list(_seen(x, windows))
     firsts = first_maxima(seen, functools.reduce(jnp.maximum, seen))
     return sum(
@@ -110,7 +110,7 @@ def mean_of_windows_vjp(
 ) -> Images:
     """dx_a = sum of dy_p / N_p over the windows p that see a: each pixel has the weight 1/N_p."""
     windows = _windows(x.shape[1:], window, strides, padding)
-    check_cotangent(cotangent, (x.shape[0], *windows.counts, x.shape[-1]))
+    checks.cotangent(cotangent, (x.shape[0], *windows.counts, x.shape[-1]))
     share = cotangent / _pixels(windows, cotangent)
     return sum((windows.put_back(share, tap) for tap in windows.taps()), jnp.zeros_like(x))
 
@@ -135,7 +135,7 @@ def max_of_image(x: Images) -> Channels:
 def max_of_image_vjp(x: Images, cotangent: Channels) -> Images:
     """dx_ijc = dy_c for the first maximum (i, j) of channel c, else 0."""
     batch, height, width, channels = x.shape
-    check_cotangent(cotangent, (batch, channels))
+    checks.cotangent(cotangent, (batch, channels))
     winner = x.reshape(batch, height * width, channels).argmax(axis=1)
     won = jax.nn.one_hot(winner, height * width, axis=1, dtype=jnp.bool)
     return jnp.where(won, cotangent[:, None, :], 0).reshape(x.shape)
@@ -150,7 +150,7 @@ def mean_of_image(x: Images) -> Channels:
 def mean_of_image_vjp(x: Images, cotangent: Channels) -> Images:
     """dx_ijc = dy_c / HW."""
     batch, height, width, channels = x.shape
-    check_cotangent(cotangent, (batch, channels))
+    checks.cotangent(cotangent, (batch, channels))
     return jnp.broadcast_to(cotangent[:, None, None, :] / (height * width), x.shape)
 
 

@@ -74,6 +74,11 @@ def unroll_vjp(
     steps and examples in one matrix each, dU = sum_t h_(t-1)^T dq_t = H^T dQ.
     """
     carries, nets = _forward_in_time(projected.swapaxes(0, 1), carry, weights, cell)
+    jax.tree.map(
+        lambda dy, start: checks.cotangent(dy, (*projected.shape[:2], start.shape[-1])),
+        cotangent,
+        carry,
+    )
     dcarries = _batch_first(cotangent)
     dprojected, dcarry, dweights = _back_through_time(carry, weights, carries, nets, dcarries, cell)
     return dprojected.swapaxes(0, 1), dcarry, dweights
@@ -182,6 +187,8 @@ def _recurrent(cell, units, return_sequences, kernel_init, recurrent_init) -> La
 
     def backward(params, saved, dy):
         x, carries, nets = saved
+        time, batch, _ = x.shape
+        checks.cotangent(dy, (batch, time, units) if return_sequences else (batch, units))
         if return_sequences:
             dy = dy.swapaxes(0, 1)
         else:  # only the last step is read from outside

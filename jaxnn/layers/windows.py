@@ -151,10 +151,3 @@ def check_images(shape: tuple[int, ...], what: str) -> None:
         raise ValueError(
             f"{what} takes images of (height, width, channels), each at least 1, got {shape}"
         )
-
-
-def check_cotangent(cotangent: Array, shape: tuple[int, ...]) -> None:
-    if cotangent.shape != tuple(shape):
-        raise ValueError(
-            f"the cotangent must have the shape {tuple(shape)} of the output, got {cotangent.shape}"
-        )

@@ -16,8 +16,9 @@ def binary_cross_entropy(
 ) -> Float[Array, "*batch"]:
     """loss(p, y) = -y log p - (1 - y) log(1 - p)  [Good 1952; basics, r_tutorial 1.3.2].
 
-    Erratum: the table of basics takes the logarithm to base 10. Its mean, 0.2144, is 0.4937 nats,
-    this loss, divided by log 10.
+    Errata: the table of basics takes the logarithm to base 10. Its mean, 0.2144, is 0.4937 nats,
+    this loss, divided by log 10. And ann_session's pure Python network prints the sum without the
+    minus sign, an error that rises as the network learns.
 
     Args:
       probabilities: p of class 1, in [0, 1]: [*batch] or [*batch, 1].

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from jaxnn import checks
+
 
 def times(weight: Array, value: Array) -> Array:
     """weight * value, where a weight of 0 wins over an infinite value."""
@@ -31,12 +33,7 @@ def paired(predictions: Array, targets: Array) -> Array:
 
 def per_example(cotangent: Array, gradient: Array) -> Array:
     """The gradient of each example, [*batch, features], times its cotangent, [*batch]."""
-    if cotangent.shape != gradient.shape[:-1]:
-        raise ValueError(
-            f"the cotangent must have one value per example, {gradient.shape[:-1]},"
-            f" got {cotangent.shape}"
-        )
-    return cotangent[..., None] * gradient
+    return checks.cotangent(cotangent, gradient.shape[:-1])[..., None] * gradient
 
 
 def label_mask(labels: Array, scores: Array) -> Array:

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
+from jaxnn.losses.classification import categorical_cross_entropy_vjp
 from jaxnn.losses.common import check_probabilities, paired, per_example, times
 
 
@@ -31,10 +32,9 @@ def kl_divergence_vjp(
     targets: Real[Array, "*batch classes"],
     cotangent: Float[Array, "*batch"],
 ) -> Float[Array, "*batch classes"]:
-    """d KL / d p_c = -t_c / p_c, that of -t_c log p_c; infinite where the value is."""
+    """d KL / d p_c = -t_c / p_c, that of the cross entropy: the entropy of t does not know p."""
     check_probabilities(predictions=predictions, targets=targets)
-    gradient = -times(paired(predictions, targets), 1 / predictions)
-    return per_example(cotangent, gradient)
+    return categorical_cross_entropy_vjp(predictions, targets, cotangent)
 
 
 def js_divergence(

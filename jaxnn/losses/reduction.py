@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
+from jaxnn import checks
 from jaxnn.losses.common import times
 
 Weights = Real[Array, "*batch"] | None
@@ -35,9 +36,7 @@ def reduce_vjp(
     how: str = "mean",
 ) -> Float[Array, "*batch"]:
     """d r / d v_i = w_i, for the mean w_i / sum_j w_j: the slides' factor 1/N."""
-    if cotangent.shape:
-        raise ValueError(f"the cotangent must be a scalar, got {cotangent.shape}")
-    return cotangent * _shares(values, weights, how)
+    return checks.cotangent(cotangent, ()) * _shares(values, weights, how)
 
 
 def _shares(values: Array, weights: Weights, how: str) -> Array:

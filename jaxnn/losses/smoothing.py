@@ -30,9 +30,7 @@ def smooth_labels(targets: Targets, *, alpha: Setting = 0.1) -> Targets:
 def smooth_labels_vjp(targets: Targets, cotangent: Targets, *, alpha: Setting = 0.1) -> Targets:
     """dt = (1 - alpha) dt'."""
     alpha = _checked(alpha, targets)
-    if cotangent.shape != targets.shape:
-        raise ValueError(f"the cotangent must have shape {targets.shape}, got {cotangent.shape}")
-    return (1 - alpha) * cotangent
+    return (1 - alpha) * checks.cotangent(cotangent, targets.shape)
 
 
 def smoothed_softmax_cross_entropy(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from jaxnn import augment
 from tests.augment.test_compose import GEOMETRIC, KEY, image
@@ -15,6 +16,28 @@ def test_quarter_turns_are_those_of_numpy(height, width, turns):
     before = image(height, width)
     after = augment.rotate(before, 90.0 * turns)
     np.testing.assert_allclose(after, np.rot90(before, turns), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "sources"),  # where the pixel (y, x) from the centre comes from: a matrix, an offset
+    [
+        (lambda x: augment.translate(x, 0.7, -1.3), ([[1, 0], [0, 1]], [-0.7, 1.3])),
+        (lambda x: augment.stretch(x, 1.3, 0.8), ([[1 / 1.3, 0], [0, 1 / 0.8]], [0, 0])),
+        (lambda x: augment.shear(x, 0.4), ([[1, 0], [0.4, 1]], [0, 0])),
+        (
+            lambda x: augment.rotate(x, 30.0),
+            ([[np.sqrt(0.75), 0.5], [-0.5, np.sqrt(0.75)]], [0, 0]),
+        ),
+    ],
+)
+def test_affine_changes_are_those_of_scipy(change, sources):
+    before, (matrix, offset) = image(6, 9, 1), sources
+    centre = np.array([2.5, 4.0])
+    expected = ndimage.affine_transform(
+        np.asarray(before, np.float64)[..., 0], matrix, centre + offset - matrix @ centre, order=1,
+        mode="grid-constant",
+    )  # fmt: skip
+    np.testing.assert_allclose(change(before)[..., 0], expected, atol=1e-5)
 
 
 def test_whole_pixels_are_moved_exactly():

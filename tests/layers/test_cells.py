@@ -89,3 +89,24 @@ def test_a_long_memory_keeps_its_gradient_where_one_minus_the_gate_rounds_to_zer
     c, u = jnp.ones((1, 1)), jnp.zeros((1, 4))
     da, _, _ = layers.lstm_cell_vjp(a, (c, c), u, (c, 0 * c))
     np.testing.assert_allclose(da[0, 1], np.exp(-40.0), rtol=1e-5)
+
+
+H, GATE = jnp.ones((2, 3)), jnp.ones((2, 1))
+
+
+@pytest.mark.usefixtures("no_type_checker")
+@pytest.mark.parametrize(
+    ("cell", "inputs"),
+    [
+        (layers.elman_cell, (GATE, H, jnp.ones((3, 3)))),
+        (layers.elman_cell, (H, H, jnp.ones((3, 1)))),
+        (layers.gru_cell, (jnp.ones((2, 3)), H, jnp.ones((3, 9)), jnp.ones(3))),
+        (layers.gru_cell, (jnp.ones((2, 9)), H, jnp.ones((3, 9)), jnp.ones(1))),
+        (layers.lstm_cell, (jnp.ones((2, 4)), (H, H), jnp.ones((3, 12)))),
+        (layers.lstm_cell, (jnp.ones((2, 12)), (GATE, H), jnp.ones((3, 12)))),
+        (layers.lstm_cell, (jnp.ones((2, 12)), (H, H), jnp.ones((3, 4)))),
+    ],
+)
+def test_what_does_not_fit_the_carry_is_refused_and_not_broadcast(cell, inputs):
+    with jax.numpy_rank_promotion("allow"), pytest.raises(ValueError, match=r"needs gates|a carry"):
+        cell(*inputs)

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 
 from jaxnn import layers
 
@@ -33,10 +34,31 @@ def test_affine_vjp_matches_autodiff(batch):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_layer_and_its_gradients_are_those_of_flax(use_bias):
+    with jax.enable_x64(True):
+        layer = layers.dense(3, use_bias=use_bias, bias_init=jax.nn.initializers.normal())
+        params, state, _ = layer.init(KEY, (4,))
+        x, dy = jax.random.normal(KEY, (5, 4)), jax.random.normal(jax.random.key(1), (5, 3))
+        module = linen.Dense(3, use_bias=use_bias, param_dtype=float)
+        with jax.numpy_rank_promotion("allow"):
+            flax_fn = lambda params, x: module.apply({"params": params}, x)  # noqa: E731
+            expected, pullback = jax.vjp(flax_fn, params, x)
+            y, _, saved = layer.forward(params, state, x, None, True)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13),
+            (y, layer.backward(params, saved, dy)),
+            (expected, pullback(dy)),
+        )
+
+
 @pytest.mark.usefixtures("no_type_checker")
 def test_features_that_do_not_fit_the_kernel_are_named():
     with pytest.raises(ValueError, match=r"\(2, 3\) do not fit a kernel of shape \(4, 5\)"):
         layers.affine(jnp.ones((2, 3)), jnp.ones((4, 5)), jnp.ones(5))
+    for bias in (jnp.ones(1), jnp.ones(()), jnp.ones((1, 5))):  # none is broadcast
+        with pytest.raises(ValueError, match=r"a bias of shape .* does not fit .* \(4, 5\)"):
+            layers.affine(jnp.ones((2, 4)), jnp.ones((4, 5)), bias)
 
 
 def test_glorots_bound_holds_and_the_bias_starts_at_zero():

@@ -98,3 +98,8 @@ def test_an_alpha_that_is_no_share_is_refused(alpha):
     ):
         with pytest.raises(ValueError, match=f"alpha must be .*{alpha}"):
             call()
+
+
+def test_known_targets_must_be_probabilities():
+    with pytest.raises(ValueError, match=r"targets must be in \[0, 1\], got 2"):
+        losses.smooth_labels(jnp.asarray([[0.0, 2.0]]))

@@ -1,0 +1,20 @@
+"""The seeded wrong gradients of all files together: how many, and of which functions."""
+
+from jaxnn import gradcheck
+from tests import test_wrong_gradients as basic
+from tests import test_wrong_image_gradients as images
+from tests import test_wrong_sequence_gradients as sequences
+
+MISTAKES = [*basic.WRONG.values(), *images.WRONG.values(), *sequences.WRONG.values()]
+
+
+def test_there_are_far_more_than_sixty():
+    assert len(MISTAKES) + len(sequences.WRONG_RULES) >= 190
+
+
+def test_every_function_with_a_rule_has_one():
+    wrong = {mistake[0] for mistake in MISTAKES}
+    explained = {row.name: row.shown for row in gradcheck.cases()}
+    caught = {function for name in wrong for function in explained[name]}
+    ruled = {function for shown in explained.values() for function in shown}
+    assert ruled - caught == set()

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxnn import checks
 from jaxnn.data import Dataset
-from jaxnn.train import program
+from jaxnn.train import evaluation, program
 from jaxnn.train.run import Run, float_dtype
 
 How = Literal["auto", "map", "vmap", "data"]
@@ -193,16 +193,16 @@ def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int]) -> Bytes:
     saved = _num_bytes(forward)
     test_set = saved // batch * len(dataset.test.inputs if dataset.test else ())
     return Bytes(
-        data=program.num_bytes(jax.tree.map(np.asarray, program.arrays_of(dataset))),
+        data=evaluation.num_bytes(jax.tree.map(np.asarray, program.arrays_of(dataset))),
         lane=2 * _num_bytes(carry),
         order=4 * order_shape[0] * order_shape[1],
-        work=2 * saved + _num_bytes(carry.params) + min(program.EVALUATION_BYTES, test_set),
+        work=2 * saved + _num_bytes(carry.params) + min(evaluation.EVALUATION_BYTES, test_set),
     )
 
 
 def _num_bytes(tree: Any) -> int:
     plain = [x for x in jax.tree.leaves(tree) if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)]
-    return program.num_bytes(plain)
+    return evaluation.num_bytes(plain)
 
 
 def _memory(need: Bytes, devices: list[jax.Device], each: int, span: int) -> int:

@@ -6,7 +6,6 @@ lane whose loss is no longer finite stays where it is: its params are those befo
 """
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,9 +16,10 @@ import optax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxnn.data import Dataset, Examples
+from jaxnn.data import Dataset, Examples, Stream
 from jaxnn.train import evaluation
 from jaxnn.train.run import Run, float_dtype
+from jaxnn.train.workers import FirstAlone
 
 
 class Bad(NamedTuple):
@@ -84,8 +84,9 @@ class LaneInputs(NamedTuple):
 
 
 def arrays_of(dataset: Dataset) -> Arrays:
-    """The data of a run, as host arrays."""
-    return Arrays(dataset.train, dataset.test, np.asarray(dataset.scale, float_dtype()))
+    """The data of a run, as host arrays; not the training examples of a stream."""
+    train = None if isinstance(dataset, Stream) else dataset.train
+    return Arrays(train, dataset.test, np.asarray(dataset.scale, float_dtype()))
 
 
 @functools.lru_cache(maxsize=64)
@@ -111,7 +112,7 @@ def compiled(
     del exactly
     one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs)
     if how == "map":
-        return _FirstAlone(jax.jit(functools.partial(one_lane, None), donate_argnums=0))
+        return FirstAlone(jax.jit(functools.partial(one_lane, None), donate_argnums=0))
     assert mesh is not None
     over_lanes, shared = P("lanes"), P()
     if how == "data":
@@ -141,7 +142,7 @@ def compiled_stream(
       advance(carry, inputs, chunk, epoch, scale) -> (carry, the steps of the epoch that are done).
         The chunk holds the Examples [steps, batch_size, ...] from a multiple of `steps` on; those
         that the epoch does not need and those that the carry has behind it are passed over.
-      finish(carry, inputs, epoch, arrays) -> (carry, what the epoch adds to the history)
+      finish(carry, inputs, epoch, arrays) -> (carry, history of that epoch)
     """
     del exactly
     options: dict[str, Any] = {"donate_argnums": 0}
@@ -151,24 +152,7 @@ def compiled_stream(
         options["out_shardings"] = NamedSharding(mesh, P())
     advance = functools.partial(_advance_by_chunk, setup, dict(static), spread)
     finish = functools.partial(_finish_epoch, setup, dict(static))
-    return _FirstAlone(jax.jit(advance, **options)), _FirstAlone(jax.jit(finish, **options))
-
-
-class _FirstAlone:
-    """A function of which the first call ends before another begins, so that it compiles once."""
-
-    def __init__(self, function: Callable):
-        self._function = function
-        self._lock = threading.Lock()
-        self._is_compiled = False
-
-    def __call__(self, *args: Any) -> Any:
-        if self._is_compiled:
-            return self._function(*args)
-        with self._lock:
-            result = self._function(*args)
-            self._is_compiled = True
-        return result
+    return FirstAlone(jax.jit(advance, **options)), FirstAlone(jax.jit(finish, **options))
 
 
 def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, run: Run) -> Any:
@@ -176,7 +160,7 @@ def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, r
 
     It is without folds and noise of labels.
     """
-    arrays = arrays_of(dataset)
+    arrays = arrays_of(dataset)._replace(train=dataset.train)
     one, seed, rate = (jax.ShapeDtypeStruct((), d) for d in (np.int32, np.uint32, float_dtype()))
     lane = LaneInputs(dict.fromkeys(names, rate), seed, one, None, None)
     batches = run.num_batches(len(dataset.train.inputs)), run.batch_size or 0
@@ -229,12 +213,17 @@ def _advance_lane(
         carry = _train(run, carry, lane, epoch, batch, lane.num_batches, arrays.scale)
         return _end_epoch(run, carry, lane, epoch, arrays)
 
-    def goes_on(done):
-        index, carry, _ = done
+    def goes_on(index, carry):
         is_stopped = carry.bad.step >= 0
         if carry.watch is not None:
             is_stopped |= carry.watch.last_epoch >= 0
         return (index < num_epochs) & ~is_stopped
+
+    return _recorded(one_epoch, goes_on, carry, chunk_epochs)
+
+
+def _recorded(one_epoch, goes_on, carry, chunk_epochs):
+    """Runs epochs and writes a history of them."""
 
     def recorded_epoch(done):
         index, carry, history = done
@@ -244,8 +233,8 @@ def _advance_lane(
 
     _, row = jax.eval_shape(one_epoch, 0, carry)
     history = {name: jnp.full(chunk_epochs, jnp.nan, leaf.dtype) for name, leaf in row.items()}
-    _, carry, history = jax.lax.while_loop(goes_on, recorded_epoch, (0, carry, history))
-    return carry, history
+    start = 0, carry, history
+    return jax.lax.while_loop(lambda done: goes_on(*done[:2]), recorded_epoch, start)[1:]
 
 
 def _advance_by_chunk(setup, static, spread, carry, lane, chunk, epoch, scale):
@@ -265,7 +254,14 @@ def _advance_by_chunk(setup, static, spread, carry, lane, chunk, epoch, scale):
 
 
 def _finish_epoch(setup, static, carry, lane, epoch, arrays):
-    return _end_epoch(setup(**static, **lane.traced), carry, lane, epoch, arrays)
+    """Ends one epoch, in a loop as if there were more: so XLA writes the same code as for many."""
+    run = setup(**static, **lane.traced)
+
+    def one_epoch(index, carry):
+        _, carry = jax.lax.optimization_barrier((index, carry))  # as if the loop had changed it
+        return _end_epoch(run, carry, lane, epoch, arrays)
+
+    return _recorded(one_epoch, lambda index, _: index < jnp.minimum(epoch + 1, 1), carry, 1)
 
 
 def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:

@@ -1,5 +1,6 @@
 """The host's side of a sweep: lanes are handed to the devices and advanced by chunks of epochs."""
 
+import contextlib
 import functools
 import itertools
 import time
@@ -161,42 +162,48 @@ class _StreamedWork(_Work):
 
     def run(self, first_lane: int, worker: int) -> Iterator[Progress]:
         """One lane, epoch by epoch; where it is to be kept, also within an epoch that is long."""
-        group, lanes = self._group, self._group.lanes[first_lane : first_lane + 1]
-        batch_size = group.order_shape()[1]
+        group, lane = self._group, self._group.lanes[first_lane]
         where = self._carry_places[worker % len(self._carry_places)]
         arrays = self._arrays[worker % len(self._arrays)]
-        inputs = self._in_room(_inputs(group, lanes))
+        inputs = self._in_room(_inputs(group, [lane]))
         at_start = self._first_carry(slice(first_lane, first_lane + 1))
         carry, before = jax.device_put(at_start, where), None
-        names = group.run.recorded(group.dataset)
         last_time = time.perf_counter()
-        for epoch, is_last, examples in self._chunks(lanes[0], inputs, at_start):
-            chunk = streaming.place(examples, where, batch_size)
-            number = np.int32(epoch)
-            carry, num_steps = self._advance(carry, inputs, chunk, number, arrays.scale)
-            num_epochs, row = 0, {}
-            if is_last:
-                carry, row = self._finish(carry, inputs, number, arrays)
-                num_epochs = group.run.epochs - epoch if _is_over(carry) else 1
-            elif before is not None:
-                jax.block_until_ready(before)  # the host is one chunk ahead, not all of them
-            before = num_steps
-            is_end = epoch + num_epochs == group.run.epochs
-            is_due = self._keep_carry and time.perf_counter() - last_time >= KEEP_SECONDS
-            if not (is_last or is_due):
-                continue
-            history = {name: np.full((1, num_epochs), np.nan, float_dtype()) for name in names}
-            for name, value in row.items():
-                history[name][0, :1] = np.asarray(value)
-            kept = None
-            if is_end or self._keep_carry:
-                kept = jax.tree.map(lambda leaf: np.array(leaf)[None], carry)
-            yield Progress(lanes, epoch, history, kept)
-            last_time = time.perf_counter()
-            if is_end:
-                return
+        with contextlib.closing(self._chunks(lane, inputs, at_start)) as chunks:
+            for epoch, is_last, examples in chunks:
+                chunk = streaming.place(examples, where, group.order_shape()[1])
+                number = np.int32(epoch)
+                carry, num_steps = self._advance(carry, inputs, chunk, number, arrays.scale)
+                if before is not None:
+                    jax.block_until_ready(before)  # the host is one chunk ahead, not all of them
+                before = num_steps
+                if is_last:
+                    carry, row = self._finish(carry, inputs, number, arrays)
+                    done = self._progress(lane, epoch, carry, row)
+                    yield done
+                    if epoch + done.num_epochs == group.run.epochs:
+                        return
+                elif self._keep_carry and time.perf_counter() - last_time >= KEEP_SECONDS:
+                    yield self._progress(lane, epoch, carry, {})
+                else:
+                    continue
+                last_time = time.perf_counter()
 
-    def _chunks(self, lane: Lane, inputs: Any, carry: Any) -> Iterator[streaming.Chunk]:
+    def _progress(self, lane: Lane, epoch: int, carry: Any, row: dict[str, Any]) -> Progress:
+        """What the epoch added; all epochs that were left, where the run is over."""
+        left, num_epochs = self._group.run.epochs - epoch, 0
+        if row:
+            num_epochs = left if _is_over(carry) else 1
+        names = self._group.run.recorded(self._group.dataset)
+        history = {name: np.full((1, num_epochs), np.nan, float_dtype()) for name in names}
+        for name, value in row.items():
+            history[name][0, :1] = np.asarray(value)
+        kept = None
+        if self._keep_carry or num_epochs == left:
+            kept = jax.tree.map(lambda leaf: np.array(leaf)[None], carry)
+        return Progress([lane], epoch, history, kept)
+
+    def _chunks(self, lane: Lane, inputs: Any, carry: Any) -> Generator[streaming.Chunk]:
         pool = self._group.rows[lane.number].train
         order = functools.partial(_order, self._group, lane.settings.seed, pool=pool)
         stream = self._group.dataset

@@ -60,7 +60,7 @@ def setup(learning_rate, noise=0.2, epochs=4, batch_size=16, **options):
             layers.dense(3),
         ),
         loss=losses.softmax_cross_entropy, optimizer=optimizers.momentum(learning_rate, 0.9),
-        epochs=epochs, batch_size=batch_size, evaluate_every=2, **options,
+        epochs=epochs, batch_size=batch_size, **options,
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_pixels_and_a_part_of_the_examples_are_streamed_too(blobs, one_step_at_a
 
 def test_a_streamed_run_stops_early_where_the_one_in_memory_does(blobs, one_step_at_a_time):
     rule = train.EarlyStopping(patience=1, monitor="test_loss", min_delta=10.0)
-    stopping = functools.partial(setup, early_stopping=rule, epochs=8)
+    stopping = functools.partial(setup, early_stopping=rule, evaluate_every=2, epochs=8)
     ours = train.fit(stopping, streamed(blobs), learning_rate=0.1)
     theirs = train.fit(stopping, blobs, learning_rate=0.1)
     assert_same_bits(ours.history, theirs.history)

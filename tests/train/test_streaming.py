@@ -97,7 +97,11 @@ def test_pixels_and_a_part_of_the_examples_are_streamed_too(blobs, one_step_at_a
     parts = pixels[:90], labels[:90], pixels[90:], labels[90:]
     images = data.from_arrays(*parts, scale=255.0)
     ours = train.sweep(setup, streamed(images), learning_rate=0.1, train_size=[40, 90])
-    assert_same_bits(ours, train.sweep(setup, images, learning_rate=0.1, train_size=[40, 90]))
+    theirs = train.sweep(setup, images, learning_rate=0.1, train_size=[40, 90])
+    evaluated = ["test_loss", "test_accuracy"]
+    assert_same_bits(ours.drop_vars(evaluated), theirs.drop_vars(evaluated))
+    for name in evaluated:  # XLA scales the test set by a product in one program, a quotient in one
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6)
 
 
 def test_a_streamed_run_stops_early_where_the_one_in_memory_does(blobs, one_step_at_a_time):

@@ -4,6 +4,7 @@ from jaxnn.data.catalog import load
 from jaxnn.data.dataset import Dataset, Examples, from_arrays
 from jaxnn.data.errors import DataCorruptError, DataNotFoundError
 from jaxnn.data.standardize import Standardizer, standardizer
+from jaxnn.data.stream import Stream, from_source
 
 __all__ = [
     "DataCorruptError",
@@ -11,7 +12,9 @@ __all__ = [
     "Dataset",
     "Examples",
     "Standardizer",
+    "Stream",
     "from_arrays",
+    "from_source",
     "load",
     "standardizer",
 ]

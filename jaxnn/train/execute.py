@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from jaxnn.data import Dataset
+from jaxnn.data import Dataset, Stream
 from jaxnn.train import lanes, program
 from jaxnn.train.axes import Grid, Lane, name_of
 from jaxnn.train.checkpoint import Checkpoint
@@ -78,7 +78,7 @@ def execute(setup: Callable, dataset: Dataset, grid: Grid, options: Options) -> 
         for group, plan in zip(groups, plans, strict=True):
             own = group._replace(lanes=hosts.own(group.lanes))
             for done in _run(own, plan, checkpoint, history, bar):
-                if options.on_chunk is not None:
+                if options.on_chunk is not None and done.num_epochs:
                     options.on_chunk(done)
                 if done.carry is not None and options.keep_params:
                     for index, lane in enumerate(done.lanes):
@@ -146,7 +146,7 @@ class _Saver:
         """Takes over what some lanes carry, and saves it if it is time."""
         if self._checkpoint is None:
             return
-        epochs = done.first_epoch + next(iter(done.history.values())).shape[1]
+        epochs = done.first_epoch + done.num_epochs
         for index, lane in enumerate(done.lanes):
             own = jax.tree.map(lambda leaf: leaf[index], done.carry)  # noqa: B023
             self._unsaved[lane.number] = epochs, lane, own
@@ -229,7 +229,10 @@ def _identity(groups: list[Group], grid: Grid) -> dict[str, Any]:
 
 def _digest(dataset: Dataset) -> str:
     sums = hashlib.sha256(repr((dataset.scale, dataset.classes)).encode())
-    for leaf in jax.tree.leaves((dataset.train, dataset.test)):
+    if isinstance(dataset, Stream):
+        sums.update(dataset.fingerprint().encode())
+    in_memory = program.arrays_of(dataset)
+    for leaf in jax.tree.leaves((in_memory.train, in_memory.test)):
         sums.update(repr((leaf.dtype, leaf.shape)).encode())
         sums.update(np.ascontiguousarray(leaf).data)
     return sums.hexdigest()

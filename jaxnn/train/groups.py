@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from jaxnn.data import Dataset
-from jaxnn.train import samples
+from jaxnn.data import Dataset, Stream
+from jaxnn.train import samples, streaming
 from jaxnn.train.axes import Grid, Lane, name_of
 from jaxnn.train.hosts import Hosts
 from jaxnn.train.layout import Layout, layout
@@ -62,6 +62,9 @@ def _groups_of(setup, lanes, dataset, names) -> Iterator[Group]:
     settings = {lane.settings for lane in lanes}
     if any(s.label_noise is not None for s in settings) and len(dataset.classes) < 2:
         raise ValueError(f"label_noise needs labels of two classes or more, not {dataset!r}")
+    if isinstance(dataset, Stream):
+        for each in settings:
+            streaming.check(run, each, dataset)
     drawn = {s._replace(label_noise=None): None for s in settings}
     rows = {s: samples.rows(run, s, dataset) for s in drawn}
     of_lane = {lane.number: rows[lane.settings._replace(label_noise=None)] for lane in lanes}

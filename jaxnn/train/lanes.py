@@ -3,9 +3,8 @@
 import contextlib
 import functools
 import itertools
-import queue
-import threading
-from collections.abc import Callable, Generator, Iterator
+import time
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -13,15 +12,19 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxnn.train import program, samples
+from jaxnn.data import Stream
+from jaxnn.train import program, samples, streaming
 from jaxnn.train.axes import Lane
 from jaxnn.train.groups import Group
 from jaxnn.train.layout import Layout
 from jaxnn.train.run import float_dtype
+from jaxnn.train.workers import in_parallel
+
+KEEP_SECONDS = 10.0  # within an epoch, between two states that can be saved
 
 
 class Progress(NamedTuple):
-    """What some lanes did in some epochs.
+    """What some lanes did in some epochs; in none, where a long one is saved on its way.
 
     Attributes:
       history: name -> [lanes, epochs], on the host.
@@ -32,6 +35,11 @@ class Progress(NamedTuple):
     first_epoch: int
     history: dict[str, np.ndarray]
     carry: program.Carry | None
+
+    @property
+    def num_epochs(self) -> int:
+        """How many."""
+        return next(iter(self.history.values())).shape[1]
 
 
 def train(
@@ -52,9 +60,10 @@ def train(
       keep_carry: whether the carry comes with every chunk, and not with the last one only.
     """
     starts = range(first_epoch, group.run.epochs, plan.span)
-    work = _Work(group, plan, starts, carry, keep_carry)
+    kind = _StreamedWork if isinstance(group.dataset, Stream) else _Work
+    work = kind(group, plan, starts, carry, keep_carry)
     if plan.how == "map" and plan.at_once > 1:
-        yield from _in_parallel(work, plan.at_once, len(group.lanes))
+        yield from in_parallel(work.run, plan.at_once, len(group.lanes))
     else:
         step = plan.at_once if plan.how == "vmap" else 1
         for first_lane in range(0, len(group.lanes), step):
@@ -75,11 +84,15 @@ class _Work:
         arrays = program.arrays_of(group.dataset)
         self._arrays = [jax.device_put(arrays, place) for place in everywhere]
         shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(arrays)]
-        static = group.lanes[0].static
-        self._advance = program.compiled(
-            group.setup, static, repr((static, shapes)), mesh, plan.how, plan.span
-        )
         self._shapes = program.carry_shapes(group.run, group.dataset.train.inputs.shape[1:])
+        self._compile(mesh, shapes)
+
+    def _compile(self, mesh: Mesh | None, shapes: Any) -> None:
+        static = self._group.lanes[0].static
+        exactly = repr((static, shapes))
+        self._advance = program.compiled(
+            self._group.setup, static, exactly, mesh, self._plan.how, self._plan.span
+        )
 
     def run(self, first_lane: int, worker: int) -> Iterator[Progress]:
         """One call's lanes from there on: one, or under "vmap" as many as there is room for."""
@@ -134,62 +147,80 @@ class _Work:
         return np.asarray(leaf)[None] if self._room is None else np.asarray(leaf)
 
 
-def _in_parallel(work: _Work, num_workers: int, num_lanes: int) -> Iterator[Progress]:
-    """Each worker takes the next lane; threads are enough, since the device does the work.
+class _StreamedWork(_Work):
+    """Lanes of which the examples come chunk by chunk, while the device is at work."""
 
-    JAX runs the calls of one thread one after another, those of several at the same time.
-    """
-    results: queue.SimpleQueue = queue.SimpleQueue()
-    is_stopping = threading.Event()
-    todo, states = iter(range(num_lanes)), _jax_states()
-    lock = threading.Lock()
+    def _compile(self, mesh: Mesh | None, shapes: Any) -> None:
+        group, stream = self._group, self._group.dataset
+        assert isinstance(stream, Stream)
+        num_batches, batch_size = group.order_shape()
+        self._steps = streaming.steps_at_once(batch_size, num_batches, stream)
+        self._columns = slice(None)
+        if mesh is not None:
+            self._columns = streaming.columns_of(NamedSharding(mesh, P(None, "lanes")), batch_size)
+        static = group.lanes[0].static
+        exactly = repr((static, shapes, self._steps, stream.train))
+        self._advance, self._finish = program.compiled_stream(group.setup, static, exactly, mesh)
 
-    def worker(number):
-        try:
-            with contextlib.ExitStack() as stack:
-                for state in states:
-                    stack.enter_context(state())
-                while True:
-                    with lock:
-                        index = next(todo, None)
-                    if index is None:
-                        return results.put(None)
-                    for done in work.run(index, number):
-                        results.put(done)
-                        if is_stopping.is_set():
-                            return None
-        except BaseException as error:  # is raised where the results are taken
-            results.put(error)
+    def run(self, first_lane: int, worker: int) -> Iterator[Progress]:
+        """One lane, epoch by epoch; where it is to be kept, also within an epoch that is long."""
+        group, lane = self._group, self._group.lanes[first_lane]
+        where = self._carry_places[worker % len(self._carry_places)]
+        arrays = self._arrays[worker % len(self._arrays)]
+        inputs = self._in_room(_inputs(group, [lane]))
+        at_start = self._first_carry(slice(first_lane, first_lane + 1))
+        carry, before = jax.device_put(at_start, where), None
+        last_time = time.perf_counter()
+        with contextlib.closing(self._chunks(lane, inputs, at_start)) as chunks:
+            for epoch, is_last, examples in chunks:
+                chunk = streaming.place(examples, where, group.order_shape()[1])
+                number = np.int32(epoch)
+                carry, num_steps = self._advance(carry, inputs, chunk, number, arrays.scale)
+                if before is not None:
+                    jax.block_until_ready(before)  # the host is one chunk ahead, not all of them
+                before = num_steps
+                if is_last:
+                    carry, row = self._finish(carry, inputs, number, arrays)
+                    done = self._progress(lane, epoch, carry, row)
+                    yield done
+                    if epoch + done.num_epochs == group.run.epochs:
+                        return
+                elif self._keep_carry and time.perf_counter() - last_time >= KEEP_SECONDS:
+                    yield self._progress(lane, epoch, carry, {})
+                else:
+                    continue
+                last_time = time.perf_counter()
 
-    threads = [
-        threading.Thread(target=worker, args=(number,), daemon=True)
-        for number in range(num_workers)
-    ]
-    try:
-        for thread in threads:
-            thread.start()
-        for _ in threads:
-            while (done := results.get()) is not None:
-                if isinstance(done, BaseException):
-                    raise done
-                yield done
-    finally:
-        is_stopping.set()
-        for thread in threads:
-            thread.join()
+    def _progress(self, lane: Lane, epoch: int, carry: Any, row: dict[str, Any]) -> Progress:
+        """What the epoch added; all epochs that were left, where the run is over."""
+        left, num_epochs = self._group.run.epochs - epoch, 0
+        if row:
+            num_epochs = left if _is_over(carry) else 1
+        names = self._group.run.recorded(self._group.dataset)
+        history = {name: np.full((1, num_epochs), np.nan, float_dtype()) for name in names}
+        for name, value in row.items():
+            history[name][0, :1] = np.asarray(value)
+        kept = None
+        if self._keep_carry or num_epochs == left:
+            kept = jax.tree.map(lambda leaf: np.array(leaf)[None], carry)
+        return Progress([lane], epoch, history, kept)
+
+    def _chunks(self, lane: Lane, inputs: Any, carry: Any) -> Generator[streaming.Chunk]:
+        pool = self._group.rows[lane.number].train
+        order = functools.partial(_order, self._group, lane.settings.seed, pool=pool)
+        stream = self._group.dataset
+        assert isinstance(stream, Stream)
+        return streaming.chunks(
+            stream, order, int(inputs.num_batches), self._steps,
+            columns=self._columns, done=int(carry.sums.num_steps),
+            epochs=range(self._starts[0], self._group.run.epochs),
+        )  # fmt: skip
 
 
-def _jax_states() -> list[Callable[[], Any]]:
-    """Those settings of JAX that a `with` may have changed for this thread alone."""
-    config: Any = jax.config
-    return [
-        functools.partial(jax.enable_x64, config.jax_enable_x64),
-        functools.partial(jax.default_matmul_precision, config.jax_default_matmul_precision),
-        functools.partial(jax.numpy_dtype_promotion, config.jax_numpy_dtype_promotion),
-        functools.partial(jax.numpy_rank_promotion, config.jax_numpy_rank_promotion),
-        functools.partial(jax.debug_nans, config.jax_debug_nans),
-        functools.partial(jax.disable_jit, config.jax_disable_jit),
-    ]
+def _is_over(carry: program.Carry) -> bool:
+    """Whether the run ended, maybe before its last epoch."""
+    ends = [carry.bad.step] if carry.watch is None else [carry.bad.step, carry.watch.last_epoch]
+    return any(int(end) >= 0 for end in ends)
 
 
 def _inputs(group: Group, lanes: list[Lane]) -> program.LaneInputs:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn import checks
-from jaxnn.data import Dataset
-from jaxnn.train import program
+from jaxnn.data import Dataset, Stream
+from jaxnn.train import evaluation, program, streaming
 from jaxnn.train.run import Run, float_dtype
 
 How = Literal["auto", "map", "vmap", "data"]
@@ -76,11 +76,18 @@ def layout(
       num_devices: how many devices are used, or, under "map" on a CPU, cores; None for all.
 
     Raises:
-      ValueError: there are not so many devices, a batch cannot be spread over them, or one lane
-        alone needs more memory than there is.
+      ValueError: there are not so many devices, a batch cannot be spread over them, streamed lanes
+        are to be vectorised, or one lane alone needs more memory than there is.
     """
+    is_streamed = isinstance(dataset, Stream)
     if how == "auto":
-        how = "map" if jax.local_devices()[0].platform == "cpu" else "vmap"
+        is_by_one = is_streamed or jax.local_devices()[0].platform == "cpu"
+        how = "map" if is_by_one else "vmap"
+    if is_streamed and how == "vmap":
+        raise ValueError(
+            'lanes="vmap" needs the data in memory: streamed runs come one after another, "map", or'
+            ' with each batch spread over the devices, "data"'
+        )
     devices, workers = _devices(how, num_devices)
     need = _need(run, dataset, order_shape)
     limit = free_memory(devices[0])
@@ -98,7 +105,7 @@ def layout(
     else:
         devices = devices[:num_lanes]
         each = min(MAX_LANES, 1 << (-(-num_lanes // len(devices)) - 1).bit_length())
-    span = _epochs_at_once(run.epochs, each * need.order)
+    span = 1 if is_streamed else _epochs_at_once(run.epochs, each * need.order)
     while (memory := _memory(need, devices, each, span)) > (limit or memory):
         if span > 1:
             span = (span + 1) // 2
@@ -192,17 +199,23 @@ def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int]) -> Bytes:
     )  # fmt: skip
     saved = _num_bytes(forward)
     test_set = saved // batch * len(dataset.test.inputs if dataset.test else ())
+    streamed = 0
+    if isinstance(dataset, Stream):
+        streamed = streaming.memory(batch, order_shape[0], dataset)
     return Bytes(
-        data=program.num_bytes(jax.tree.map(np.asarray, program.arrays_of(dataset))),
+        data=evaluation.num_bytes(jax.tree.map(np.asarray, program.arrays_of(dataset))),
         lane=2 * _num_bytes(carry),
         order=4 * order_shape[0] * order_shape[1],
-        work=2 * saved + _num_bytes(carry.params) + min(program.EVALUATION_BYTES, test_set),
+        work=2 * saved
+        + _num_bytes(carry.params)
+        + min(evaluation.EVALUATION_BYTES, test_set)
+        + streamed,
     )
 
 
 def _num_bytes(tree: Any) -> int:
     plain = [x for x in jax.tree.leaves(tree) if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)]
-    return program.num_bytes(plain)
+    return evaluation.num_bytes(plain)
 
 
 def _memory(need: Bytes, devices: list[jax.Device], each: int, span: int) -> int:

@@ -6,7 +6,6 @@ lane whose loss is no longer finite stays where it is: its params are those befo
 """
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,10 +15,10 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxnn.data import Dataset, Examples
+from jaxnn.data import Dataset, Examples, Stream
+from jaxnn.train import evaluation
 from jaxnn.train.run import Run, float_dtype
-
-EVALUATION_BYTES = 2**28  # of what a network saves for the examples that are evaluated at once
+from jaxnn.train.workers import FirstAlone
 
 
 class Bad(NamedTuple):
@@ -39,20 +38,28 @@ class Watch(NamedTuple):
     state: Any
 
 
+class Sums(NamedTuple):
+    """Of the updates of an epoch so far: how many they are, and the sums of what each measured."""
+
+    num_steps: jax.Array
+    values: dict[str, jax.Array]
+
+
 class Carry(NamedTuple):
-    """What a run takes from one epoch into the next."""
+    """What a run takes from one epoch, or part of one, into the next."""
 
     params: Any
     state: Any  # of the layers
     opt_state: Any
     bad: Bad
+    sums: Sums
     watch: Watch | None
 
 
 class Arrays(NamedTuple):
-    """The data as they lie on the device."""
+    """The data as they lie on the device; the training examples of a stream do not."""
 
-    train: Examples
+    train: Examples | None
     test: Examples | None
     scale: Any  # a scalar
 
@@ -76,8 +83,9 @@ class LaneInputs(NamedTuple):
 
 
 def arrays_of(dataset: Dataset) -> Arrays:
-    """The data of a run, as host arrays."""
-    return Arrays(dataset.train, dataset.test, np.asarray(dataset.scale, float_dtype()))
+    """The data of a run, as host arrays; not the training examples of a stream."""
+    train = None if isinstance(dataset, Stream) else dataset.train
+    return Arrays(train, dataset.test, np.asarray(dataset.scale, float_dtype()))
 
 
 @functools.lru_cache(maxsize=64)
@@ -103,7 +111,7 @@ def compiled(
     del exactly
     one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs)
     if how == "map":
-        return _FirstAlone(jax.jit(functools.partial(one_lane, None), donate_argnums=0))
+        return FirstAlone(jax.jit(functools.partial(one_lane, None), donate_argnums=0))
     assert mesh is not None
     over_lanes, shared = P("lanes"), P()
     if how == "data":
@@ -121,21 +129,29 @@ def compiled(
     return jax.jit(sharded, donate_argnums=0)
 
 
-class _FirstAlone:
-    """A function of which the first call ends before another begins, so that it compiles once."""
+@functools.lru_cache(maxsize=64)
+def compiled_stream(
+    setup: Callable, static: tuple, exactly: str, mesh: Mesh | None
+) -> tuple[Callable, Callable]:
+    """The programs that advance one lane by a chunk of batches, and that end its epoch.
 
-    def __init__(self, function: Callable):
-        self._function = function
-        self._lock = threading.Lock()
-        self._is_compiled = False
+    The arguments are those of `compiled`; with a mesh each batch is spread over its devices.
 
-    def __call__(self, *args: Any) -> Any:
-        if self._is_compiled:
-            return self._function(*args)
-        with self._lock:
-            result = self._function(*args)
-            self._is_compiled = True
-        return result
+    Returns:
+      advance(carry, inputs, chunk, epoch, scale) -> (carry, the steps of the epoch that are done).
+        The chunk holds the Examples [steps, batch_size, ...] from a multiple of `steps` on; those
+        that the epoch does not need and those that the carry has behind it are passed over.
+      finish(carry, inputs, epoch, arrays) -> (carry, history of that epoch)
+    """
+    del exactly
+    options: dict[str, Any] = {"donate_argnums": 0}
+    spread = None
+    if mesh is not None:
+        spread = functools.partial(_spread, NamedSharding(mesh, P("lanes")))
+        options["out_shardings"] = NamedSharding(mesh, P())
+    advance = functools.partial(_advance_by_chunk, setup, dict(static), spread)
+    finish = functools.partial(_finish_epoch, setup, dict(static))
+    return FirstAlone(jax.jit(advance, **options)), FirstAlone(jax.jit(finish, **options))
 
 
 def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, run: Run) -> Any:
@@ -143,7 +159,7 @@ def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, r
 
     It is without folds and noise of labels.
     """
-    arrays = arrays_of(dataset)
+    arrays = arrays_of(dataset)._replace(train=dataset.train)
     one, seed, rate = (jax.ShapeDtypeStruct((), d) for d in (np.int32, np.uint32, float_dtype()))
     lane = LaneInputs(dict.fromkeys(names, rate), seed, one, None, None)
     batches = run.num_batches(len(dataset.train.inputs)), run.batch_size or 0
@@ -186,19 +202,27 @@ def _advance_lane(
     train = arrays.train._replace(labels=_with_noise(arrays.train.labels, lane))
 
     def one_epoch(index, carry):
-        epoch = first_epoch + index
-        carry, row = _train_epoch(run, carry, lane, order[index], epoch, train, arrays, spread)
-        row |= {name: watch(carry.params) for name, watch in run.monitors.items()}
-        row |= _evaluations(run, carry, lane, epoch, arrays)
-        row = {name: jnp.asarray(value, float_dtype()) for name, value in row.items()}
-        return _watched(run, carry, row, epoch), row
+        epoch, rows = first_epoch + index, order[index]
 
-    def goes_on(done):
-        index, carry, _ = done
+        def batch(step):
+            whole = rows.shape[-1] == 0
+            examples = train if whole else jax.tree.map(lambda leaf: leaf[rows[step]], train)
+            return examples if spread is None else spread(examples)
+
+        carry = _train(run, carry, lane, epoch, batch, lane.num_batches, arrays.scale)
+        return _end_epoch(run, carry, lane, epoch, arrays)
+
+    def goes_on(index, carry):
         is_stopped = carry.bad.step >= 0
         if carry.watch is not None:
             is_stopped |= carry.watch.last_epoch >= 0
         return (index < num_epochs) & ~is_stopped
+
+    return _recorded(one_epoch, goes_on, carry, chunk_epochs)
+
+
+def _recorded(one_epoch, goes_on, carry, chunk_epochs):
+    """Runs epochs and writes a history of them."""
 
     def recorded_epoch(done):
         index, carry, history = done
@@ -208,8 +232,35 @@ def _advance_lane(
 
     _, row = jax.eval_shape(one_epoch, 0, carry)
     history = {name: jnp.full(chunk_epochs, jnp.nan, leaf.dtype) for name, leaf in row.items()}
-    _, carry, history = jax.lax.while_loop(goes_on, recorded_epoch, (0, carry, history))
-    return carry, history
+    start = 0, carry, history
+    return jax.lax.while_loop(lambda done: goes_on(*done[:2]), recorded_epoch, start)[1:]
+
+
+def _advance_by_chunk(setup, static, spread, carry, lane, chunk, epoch, scale):
+    run = setup(**static, **lane.traced)
+    steps, _, *in_shape = chunk.inputs.shape
+    first = carry.sums.num_steps // steps * steps
+    is_new = (epoch == 0) & (carry.sums.num_steps == 0)
+    carry = jax.lax.cond(is_new, lambda: _start(run, lane.seed, tuple(in_shape)), lambda: carry)
+
+    def batch(step):
+        examples = jax.tree.map(lambda leaf: leaf[step - first], chunk)
+        return examples if spread is None else spread(examples)
+
+    num_steps = jnp.minimum(first + steps, lane.num_batches)
+    carry = _train(run, carry, lane, epoch, batch, num_steps, scale)
+    return carry, carry.sums.num_steps
+
+
+def _finish_epoch(setup, static, carry, lane, epoch, arrays):
+    """Ends one epoch, in a loop as if there were more: so XLA writes the same code as for many."""
+    run = setup(**static, **lane.traced)
+
+    def one_epoch(index, carry):
+        _, carry = jax.lax.optimization_barrier((index, carry))  # as if the loop had changed it
+        return _end_epoch(run, carry, lane, epoch, arrays)
+
+    return _recorded(one_epoch, lambda index, _: index < jnp.minimum(epoch + 1, 1), carry, 1)
 
 
 def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:
@@ -219,7 +270,7 @@ def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:
     if run.early_stopping is not None:
         watch = Watch(jnp.asarray(jnp.inf, float_dtype()), never, never, params, state)
     bad = Bad(never, jnp.asarray(jnp.nan, float_dtype()))
-    return Carry(params, state, run.optimizer.init(params), bad, watch)
+    return Carry(params, state, run.optimizer.init(params), bad, _no_sums(run), watch)
 
 
 def _with_noise(labels, lane):
@@ -233,22 +284,21 @@ def _with_noise(labels, lane):
     return jnp.where(is_chosen, (labels + shift) % num_classes, labels)
 
 
-def _train_epoch(run, carry, lane, order, epoch, train, arrays, spread):
-    """One pass over the training set; the row holds the means over its batches."""
+def _train(run, carry, lane, epoch, batch, num_steps, scale):
+    """Goes on with an epoch until so many steps are done; batch(step) are the examples of one."""
     import optax  # takes 0.1 s, which `import jaxnn` need not wait for
 
     gradient = run.gradient_fn()
     _, noise_key = jax.random.split(_key(lane.seed))
     augment_key = jax.random.fold_in(_key(lane.seed), 2)  # beside 0 and 1, the two of the split
-    steps_before = epoch * lane.num_batches
 
-    def step(index, carry):
-        number = steps_before + index
-        examples = train
-        if order.shape[-1]:
-            examples = jax.tree.map(lambda leaf: leaf[order[index]], examples)
-        x, y = examples if spread is None else spread(examples)
-        x = x.astype(float_dtype()) / arrays.scale
+    def goes_on(carry):
+        return (carry.sums.num_steps < num_steps) & (carry.bad.step < 0)
+
+    def step(carry):
+        number = epoch * lane.num_batches + carry.sums.num_steps
+        x, y = batch(carry.sums.num_steps)
+        x = x.astype(float_dtype()) / scale
         x, targets = run.training_batch(x, y, jax.random.fold_in(augment_key, number))
         (objective, aux), grads = gradient(
             carry.params, carry.state, x, targets, jax.random.fold_in(noise_key, number)
@@ -259,103 +309,37 @@ def _train_epoch(run, carry, lane, order, epoch, train, arrays, spread):
         kept = jax.tree.map(lambda old, new: jnp.where(is_bad, old, new), carry[:3], new)
         bad = Bad(jnp.where(is_bad, number, carry.bad.step), objective.astype(float_dtype()))
         values = {name: metric(aux.predictions, y) for name, metric in run.metrics.items()}
-        carry = carry._replace(params=kept[0], state=kept[1], opt_state=kept[2], bad=bad)
-        return carry, _means("train", values | {"loss": aux.losses})
+        row = evaluation.means("train", values | {"loss": aux.losses})
+        sums = Sums(carry.sums.num_steps + 1, jax.tree.map(jnp.add, carry.sums.values, row))
+        params, state, opt_state = kept
+        return Carry(params, state, opt_state, bad, sums, carry.watch)
 
-    def goes_on(done):
-        index, carry, _ = done
-        return (index < lane.num_batches) & (carry.bad.step < 0)
+    return jax.lax.while_loop(goes_on, step, carry)
 
-    def summed_step(done):
-        index, carry, sums = done
-        carry, row = step(index, carry)
-        return index + 1, carry, jax.tree.map(jnp.add, sums, row)
 
-    _, row = jax.eval_shape(step, 0, carry)
-    sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), row)
-    num_done, carry, sums = jax.lax.while_loop(goes_on, summed_step, (0, carry, sums))
+def _end_epoch(run, carry, lane, epoch, arrays):
+    """What the epoch comes to: the means over its batches, and what is looked at after it."""
+    num_done, sums = carry.sums
     # what the last update broke shows in no loss of this epoch
     is_broken = (carry.bad.step < 0) & ~_all_finite(carry.params)
-    bad_step = jnp.where(is_broken, steps_before + num_done - 1, carry.bad.step)
-    carry = carry._replace(bad=carry.bad._replace(step=bad_step))
-    return carry, {name: total / num_done for name, total in sums.items()}
+    bad_step = jnp.where(is_broken, epoch * lane.num_batches + num_done - 1, carry.bad.step)
+    carry = carry._replace(bad=carry.bad._replace(step=bad_step), sums=_no_sums(run))
+    row = {name: total / num_done.astype(total.dtype) for name, total in sums.items()}
+    row |= {name: watch(carry.params) for name, watch in run.monitors.items()}
+    row |= evaluation.evaluations(run, carry, lane, epoch, arrays)
+    row = {name: jnp.asarray(value, float_dtype()) for name, value in row.items()}
+    return evaluation.watched(run, carry, row, epoch), row
+
+
+def _no_sums(run: Run) -> Sums:
+    names = [f"train_{name}" for name in ("loss", *run.metrics)]
+    zero = jnp.zeros((), float_dtype())
+    return Sums(jnp.zeros((), jnp.int32), dict.fromkeys(names, zero))
 
 
 def _all_finite(tree):
     each = (jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
     return functools.reduce(jnp.logical_and, each, jnp.asarray(True))
-
-
-def _evaluations(run, carry, lane, epoch, arrays):
-    """The losses and metrics of the held-out examples, or NaN in an epoch without evaluation."""
-
-    def evaluate():
-        row: dict[str, jax.Array] = {}
-        if lane.validation is not None:
-            held_out = jax.tree.map(lambda leaf: leaf[lane.validation], arrays.train)
-            row |= _evaluate(run, carry, "validation", held_out, arrays.scale)
-        if arrays.test is not None:
-            row |= _evaluate(run, carry, "test", arrays.test, arrays.scale)
-        return row
-
-    if run.evaluate_every == 1:
-        return evaluate()
-    nothing = {name: jnp.full((), jnp.nan, x.dtype) for name, x in jax.eval_shape(evaluate).items()}
-    is_due = ((epoch + 1) % run.evaluate_every == 0) | (epoch + 1 == run.epochs)
-    return jax.lax.cond(is_due, evaluate, lambda: nothing)
-
-
-def _evaluate(run, carry, split, examples, scale):
-    """Means over the examples, as many at a time as there is room for."""
-
-    def forward(inputs):
-        x = inputs.astype(float_dtype()) / scale
-        return run.network.forward(carry.params, carry.state, x, None, False)
-
-    def values_of(examples):
-        predictions, y = forward(examples.inputs)[0], examples.labels
-        values = {name: metric(predictions, y) for name, metric in run.metrics.items()}
-        return values | {"loss": run.loss(predictions, run.targets_of(y))}
-
-    num = len(examples.inputs)
-    at_once = max(1, EVALUATION_BYTES // num_bytes(jax.eval_shape(forward, examples.inputs[:1])))
-    if num <= at_once:
-        return _means(split, values_of(examples))
-    cut = num // at_once * at_once
-    parts = jax.tree.map(lambda x: x[:cut].reshape(-1, at_once, *x.shape[1:]), examples)
-    values = jax.lax.map(values_of, parts)
-    values = jax.tree.map(lambda leaf: leaf.reshape(cut, *leaf.shape[2:]), values)
-    if cut < num:
-        rest = values_of(jax.tree.map(lambda leaf: leaf[cut:], examples))
-        values = jax.tree.map(lambda *parts: jnp.concatenate(parts), values, rest)
-    return _means(split, values)
-
-
-def _watched(run, carry, row, epoch):
-    """Early stopping: NaN, also that of an epoch without evaluation, is no improvement."""
-    rule, watch = run.early_stopping, carry.watch
-    if rule is None:
-        return carry
-    value = -row[rule.monitor] if rule.maximize else row[rule.monitor]
-    improves = value < watch.best - rule.min_delta
-    best_epoch = jnp.where(improves, epoch, watch.best_epoch)
-    is_over = ~jnp.isnan(value) & (epoch - best_epoch >= rule.patience)
-    best, params, state = jax.tree.map(
-        lambda new, old: jnp.where(improves, new, old),
-        (value, carry.params, carry.state),
-        (watch.best, watch.params, watch.state),
-    )
-    last_epoch = jnp.where(is_over, epoch, watch.last_epoch)
-    return carry._replace(watch=Watch(best, best_epoch, last_epoch, params, state))
-
-
-def _means(split: str, values: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    return {f"{split}_{name}": value.mean() for name, value in values.items()}
-
-
-def num_bytes(tree: Any) -> int:
-    """The memory of a tree of arrays or of their shapes."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _key(seed: Any) -> jax.Array:

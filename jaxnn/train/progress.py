@@ -32,7 +32,9 @@ class Bar:
 
     def advance(self, group: Group, done: Progress) -> None:
         """Shows what some lanes did, the median over them in their last epoch."""
-        lanes, epochs = len(done.lanes), next(iter(done.history.values())).shape[1]
+        lanes, epochs = len(done.lanes), done.num_epochs
+        if not epochs:
+            return
         now = time.perf_counter()
         updates = lanes * epochs * group.num_batches(None) / (now - self._since)
         self._since = now

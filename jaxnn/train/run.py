@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn import backprop, checks, metrics
-from jaxnn.data import Dataset
+from jaxnn.data import Dataset, Stream
 from jaxnn.layers import Layer
 from jaxnn.layers.precision import in_dtype
 from jaxnn.regularizers import Regularizer
@@ -130,6 +130,12 @@ class Run:
         present = {"train": True, "validation": self.folds, "test": dataset.test}
         return [name for name, is_there in present.items() if is_there]
 
+    def recorded(self, dataset: Dataset) -> list[str]:
+        """The names of what is recorded for every epoch."""
+        measured = ("loss", *self.metrics)
+        by_split = [f"{split}_{name}" for split in self.splits(dataset) for name in measured]
+        return [*by_split, *self.monitors]
+
     def num_batches(self, num_examples: int) -> int:
         """Updates per epoch; ValueError where the data do not fill one batch."""
         if self.batch_size is None:
@@ -167,9 +173,12 @@ class Run:
         )
         params, predictions = jax.eval_shape(self._predict, one.inputs)
         out_shape = predictions.shape[1:]
-        for split in (dataset.train, dataset.test):
-            if split is not None:
-                _check_labels(split.labels, out_shape, self.model.name, dataset.name)
+        if isinstance(dataset, Stream):  # each label is looked at when it is fetched
+            _check_classes(dataset, out_shape, self.model.name)
+        else:
+            _check_labels(dataset.train.labels, out_shape, self.model.name, dataset.name)
+        if dataset.test is not None:
+            _check_labels(dataset.test.labels, out_shape, self.model.name, dataset.name)
         targets = self._check_augment(one)
         against = {name: (metric, one.labels) for name, metric in self.metrics.items()}
         for name, (function, y) in ({"loss": (self.loss, targets)} | against).items():
@@ -187,18 +196,13 @@ class Run:
             if getattr(value, "shape", None) != ():
                 raise ValueError(f"the monitor {name} must give a scalar, got {value}")
 
-    @property
-    def _measured(self) -> tuple[str, ...]:
-        return ("loss", *self.metrics)
-
     def _check_names(self, dataset: Dataset, hyperparameters: Iterable[str]) -> None:
-        recorded = [f"{split}_{name}" for split in self.splits(dataset) for name in self._measured]
-        names = [*recorded, *self.monitors, *ENDINGS, "epoch", *hyperparameters]
-        if self.early_stopping and self.early_stopping.monitor not in [*recorded, *self.monitors]:
+        recorded = self.recorded(dataset)
+        names = [*recorded, *ENDINGS, "epoch", *hyperparameters]
+        if self.early_stopping and self.early_stopping.monitor not in recorded:
             raise ValueError(
                 f"early stopping watches {self.early_stopping.monitor}, but the run records"
-                f" {', '.join([*recorded, *self.monitors])}: name one of them (folds=5 holds out a"
-                " validation set)"
+                f" {', '.join(recorded)}: name one of them (folds=5 holds out a validation set)"
             )
         twice = [name for position, name in enumerate(names) if name in names[:position]]
         if twice:
@@ -236,7 +240,7 @@ def float_dtype() -> np.dtype:
 def _check_labels(labels: np.ndarray, out_shape: tuple, model_name: str, dataset: str) -> None:
     if not np.issubdtype(labels.dtype, np.integer):
         return
-    classes = max(out_shape[-1] if out_shape else 1, 2)  # one logit tells two classes apart
+    classes = _num_classes(out_shape)
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         where = int(np.flatnonzero(wrong.reshape(len(labels), -1).any(axis=1))[0])
@@ -244,3 +248,16 @@ def _check_labels(labels: np.ndarray, out_shape: tuple, model_name: str, dataset
             f"label {labels[where]} of example {where} of {dataset} is out of range: the"
             f" {out_shape} outputs of {model_name} stand for the labels 0 to {classes - 1}"
         )
+
+
+def _check_classes(stream: Stream, out_shape: tuple, model_name: str) -> None:
+    classes = _num_classes(out_shape)
+    if len(stream.classes) > classes:
+        raise ValueError(
+            f"{stream.name} has {len(stream.classes)} classes, but the {out_shape} outputs of"
+            f" {model_name} stand for the labels 0 to {classes - 1}"
+        )
+
+
+def _num_classes(out_shape: tuple) -> int:
+    return max(out_shape[-1] if out_shape else 1, 2)  # one logit tells two classes apart

@@ -76,6 +76,9 @@ def sweep(
     single run. Elsewhere they are vectorised, and equal up to rounding. In a `jax.distributed`
     program every process runs a part of the lanes, and all of them get the whole result.
 
+    The training examples of a `data.Stream` are fetched while the runs are at work, one lane or, in
+    several workers, a few at a time; with a checkpoint_dir its state is also kept within epochs.
+
     Args:
       setup: a function of hyperparameters that answers with a `Run`.
       dataset: what the runs are trained and tested on.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
-from jaxnn.train import program
+from jaxnn.train import evaluation, program
 
 
 def regression(learning_rate, scale=1.0, epochs=40, stops=False, maximize=False, patience=3):
@@ -149,7 +149,7 @@ def test_evaluation_comes_every_so_many_epochs_and_after_the_last(blobs):
 
 def test_evaluation_in_parts_gives_the_same_means(blobs, monkeypatch):
     whole = train.fit(classifier, blobs).history
-    monkeypatch.setattr(program, "EVALUATION_BYTES", 7 * 200)
+    monkeypatch.setattr(evaluation, "EVALUATION_BYTES", 7 * 200)
     program.compiled.cache_clear()
     in_parts = train.fit(classifier, blobs).history
     program.compiled.cache_clear()

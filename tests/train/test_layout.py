@@ -37,7 +37,7 @@ def test_what_a_lane_needs_is_counted_from_its_shapes(blobs):
     params = 2 * 4 + 4 + 2 * 4 + 4 * 3 + 3
     state = 2 * 4
     need = planned(blobs).need
-    assert need.lane == 2 * 4 * (params + state + params + 2)  # with momentum, and two of Bad
+    assert need.lane == 2 * 4 * (params + state + params + 5)  # with momentum, Bad and Sums
     assert need.order == 4 * 90
     assert need.data == blobs.train.inputs.nbytes + blobs.train.labels.nbytes + (
         blobs.test.inputs.nbytes + blobs.test.labels.nbytes + 4

@@ -9,7 +9,11 @@ from jaxnn.data.dataset import Dataset
 
 _DIGITS = tuple(str(digit) for digit in range(10))
 
-_SPLIT_HERE: dict[str, Callable[..., Dataset]] = {"digits": embedded.digits}
+_SPLIT_HERE: dict[str, Callable[..., Dataset]] = {
+    "digits": embedded.digits,
+    "iris": embedded.iris,
+    "breast_cancer": embedded.breast_cancer,
+}
 
 PUBLISHED = {
     "mnist": published.Published(  # LeCun, Cortes and Burges 1998
@@ -23,6 +27,22 @@ PUBLISHED = {
             "train_labels": "575f4badc1d286aaef3e88f3278247989c953ea60dbf13282961151e1a6d7d48",
             "test_inputs": "339a7cc6afff166f3b907890b133e7594db02962329d39a2d42437b85497dc94",
             "test_labels": "5c6c3c501400c53d2c927810fd736fe58a7d17d53cd639d402c473d4da370eec",
+        },
+    ),
+    "fashion_mnist": published.Published(  # Xiao, Rasul and Vollgraf 2017
+        name="fashion_mnist",
+        version="3.0.1",
+        shape=(28, 28, 1),
+        sizes={"train": 60_000, "test": 10_000},
+        classes=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+        sha256={
+            "train_inputs": "9a29b170bf262fed3d922f633e91cbb1dc1c6a996b42705316a877c940f08b19",
+            "train_labels": "ff21b5beb87afe07f05c5b4ae079240528d806729721dfbb9570f20340ad5e74",
+            "test_inputs": "643bcd9e72e50507688a6d20945619ba8ac6300f1d13b53f87c3d824208d40f9",
+            "test_labels": "3f1f2774b0b818afc0c3d28658f06135509461b0d2f2add5eadced4d8fb40fa2",
         },
     ),
 }

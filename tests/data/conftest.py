@@ -18,7 +18,11 @@ from jaxnn.data import cache, catalog, published
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _TFDS = pathlib.Path(os.environ.get("TFDS_DATA_DIR", _ROOT.parent / "shared" / "data" / "tfds"))
-_HAS_MNIST = (_TFDS / "mnist" / "3.0.1" / "dataset_info.json").is_file()
+_AT_HAND = [
+    name
+    for name in ("mnist", "fashion_mnist")
+    if (_TFDS / name / "3.0.1" / "dataset_info.json").is_file()
+]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -102,18 +106,23 @@ class Facts:
     test_counts: list[int]
 
 
-MNIST = Facts(
-    first=[5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
-    train_counts=[5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
-    test_counts=[980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
-)
+FACTS = {
+    "mnist": Facts(
+        first=[5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
+        train_counts=[5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+        test_counts=[980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+    ),
+    "fashion_mnist": Facts(
+        first=[9, 0, 0, 3, 0, 2, 7, 2, 5, 5], train_counts=[6000] * 10, test_counts=[1000] * 10
+    ),
+}
 
 
-@pytest.fixture(params=["made", "mnist"] if _HAS_MNIST else ["made"])
+@pytest.fixture(params=["made", *_AT_HAND])
 def at_hand(request, made, site):
     """(record, TFDS data folder, facts) of every data set that can be loaded on this machine."""
-    if request.param == "mnist":
-        return catalog.PUBLISHED["mnist"], _TFDS, MNIST
+    if request.param in FACTS:
+        return catalog.PUBLISHED[request.param], _TFDS, FACTS[request.param]
     train, test = site.arrays["train_labels"], site.arrays["test_labels"]
     facts = Facts(train[:10].tolist(), np.bincount(train).tolist(), np.bincount(test).tolist())
     return *made, facts

@@ -9,9 +9,9 @@ from jaxnn import data
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnits", r"no data set is called 'mnits': did you mean 'mnist'\? there are digits, mnist"),
+        ("mnits", r"no data set is called 'mnits': did you mean 'mnist'\? there are breast_cancer"),
         ("Digit", r"did you mean 'digits'\? "),
-        ("imagenet-21k", r"called 'imagenet-21k': there are digits, mnist"),
+        ("imagenet-21k", r"called 'imagenet-21k': there are breast_cancer, digits"),
     ],
 )
 def test_load_names_the_nearest_data_sets(name, message):

@@ -41,7 +41,7 @@ def load_or_build(
       Read-only arrays, memory-mapped where they come from the cache.
     """
     fingerprint = _fingerprint(source)
-    places = [source / _BESIDE, *_in_user_cache(name, source)]
+    places = [source / _BESIDE, *user_folders(name, source)]
     for place in places:
         arrays = _read(place, fingerprint, sha256)
         if arrays is not None:
@@ -60,18 +60,29 @@ def digest(array: np.ndarray) -> str:
     return sha256.hexdigest()
 
 
-def _fingerprint(source: Path) -> list[list[str | int]]:
-    files = sorted(path for path in source.iterdir() if path.is_file())
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-
-
-def _in_user_cache(name: str, source: Path) -> list[Path]:
+def user_folders(name: str, source: Path) -> list[Path]:
+    """Where in the user's own cache things made of that folder lie; [] without a home."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:  # a user without a home, as in some containers
         return []
     key = hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:16]
     return [base / "jaxnn" / f"{name}-{key}"]
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether the folder, or else the nearest one above, may be written to; by its mode bits.
+
+    So that root, who could, does not write to what was made read-only.
+    """
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return bool(folder.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _fingerprint(source: Path) -> list[list[str | int]]:
+    files = sorted(path for path in source.iterdir() if path.is_file())
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
 
 
 def _read(
@@ -115,10 +126,10 @@ def _make_folder(place: Path) -> None:
         place.parent.parent.mkdir(parents=True, exist_ok=True)
         place.parent.mkdir(mode=0o700, exist_ok=True)
         place.mkdir(mode=0o700, exist_ok=True)
-    elif place.parent.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+    elif is_writable(place.parent):
         place.mkdir(exist_ok=True)
     else:
-        raise PermissionError(f"{place.parent} is read-only")  # also for root, who could write
+        raise PermissionError(f"{place.parent} is read-only")
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -6,6 +6,7 @@
     python -m experiments gradients                    every hand-derived gradient before its judges
     python -m experiments verify --quick               a small part again, held against reports/
     python -m experiments claims [ID ...]              what became of every claim, or all about one
+    python -m experiments data list | prepare | verify what data is at hand, and whether it is right
 
 Each command explains itself: python -m experiments run --help
 """
@@ -25,6 +26,7 @@ import jax
 
 from experiments import (
     compare,
+    data_command,
     gradients,
     ledger,
     registry,
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return status
         if options.command == "claims":
             return _claims(options)
+        if options.command == "data":
+            return data_command.run(options)
         return _verify(options)
     except (
         registry.UnknownExperimentError,
@@ -94,7 +98,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "python -m experiments", description=__doc__, formatter_class=raw
     )
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="list | run | verify | gradients | claims"
+        dest="command", required=True, metavar="list | run | verify | gradients | claims | data"
     )
     names: dict[str, Any] = {
         "nargs": "*",
@@ -152,6 +156,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "training is computed now; the rest is read from the committed reports.",
     )
     claims.add_argument("ids", nargs="*", metavar="id", help="a claim; without one, all of them")
+    data_command.add_arguments(commands.add_parser("data", help=data_command.HELP))
     return parser, {"run": run, "verify": verify}
 
 

@@ -5,6 +5,7 @@ and the Image feature encodes an array by tf.image. Yielding PNG or JPEG bytes g
 """
 
 import contextlib
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,26 @@ def prepare(published: Published, root: Path) -> Path:
                 "this again"
             ) from error
     return folder
+
+
+def check_files(published: Published, root: Path) -> int:
+    """How many of the publisher's files lie in root/../raw/name, all of them as registered.
+
+    Raises:
+      DataCorruptError: one is not; the message names it.
+    """
+    raw = raw_folder(published, root)
+    if published.listing is not None:
+        return len(listing.check(raw, published.listing))
+    files = [
+        (raw / _file_name(url), info)
+        for url, info in registered_files(published).items()
+        if (raw / _file_name(url)).is_file()
+    ]
+    for path, info in files:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != info.checksum:
+            raise DataCorruptError(f"{path} was changed or cut off: copy the original there again")
+    return len(files)
 
 
 def registered_files(published: Published) -> dict[str, checksums.UrlInfo]:

@@ -138,6 +138,17 @@ PUBLISHED = {
     ),
 }
 
+EMBEDDED = {
+    "digits": "1,797 images 8x8 of ten digits [Alpaydin and Kaynak 1998, UCI 80], CC BY 4.0",
+    "iris": "150 flowers, 4 lengths, 3 species [Fisher 1936, UCI 53], CC BY 4.0",
+    "breast_cancer": "569 tumours, 30 measures, 2 classes [Wolberg et al. 1995, UCI 17], CC BY 4.0",
+}
+
+
+def names() -> list[str]:
+    """Of every data set that `load` knows."""
+    return sorted([*_SPLIT_HERE, *PUBLISHED])
+
 
 def load(
     name: str,
@@ -166,11 +177,11 @@ def load(
       DataNotFoundError: the data are not at hand and could not be fetched.
       DataCorruptError: they are not the published ones.
     """
-    names = sorted([*_SPLIT_HERE, *PUBLISHED])
-    if name not in names:
-        close = difflib.get_close_matches(str(name).lower(), names)
+    known = names()
+    if name not in known:
+        close = difflib.get_close_matches(str(name).lower(), known)
         hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-        raise ValueError(f"no data set is called {name!r}: {hint}there are {', '.join(names)}")
+        raise ValueError(f"no data set is called {name!r}: {hint}there are {', '.join(known)}")
     settings = {"test_size": test_size, "seed": seed}
     given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
     if name in _SPLIT_HERE:

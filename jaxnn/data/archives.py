@@ -57,7 +57,7 @@ def tar_members(
     members = {}
     try:
         with open(path, "rb") as file, gzip.GzipFile(fileobj=file) as unzipped:
-            limited = _Limited(unzipped, max_total)
+            limited = _Limited(unzipped, max_total, os.fspath(path))
             with tarfile.open(fileobj=limited, mode="r|") as archive:
                 for member in archive:
                     if not member.isfile():
@@ -80,15 +80,15 @@ def tar_members(
 class _Limited(io.BufferedIOBase):
     """A stream that refuses to give more than so many bytes."""
 
-    def __init__(self, stream: io.BufferedIOBase, limit: int):
-        self._stream, self._left, self._limit = stream, limit, limit
+    def __init__(self, stream: io.BufferedIOBase, limit: int, name: str):
+        self._stream, self._left, self._limit, self._name = stream, limit, limit, name
 
     def read(self, size: int | None = -1, /) -> bytes:
         most = self._left + 1
         data = self._stream.read(most if size is None or size < 0 else min(size, most))
         self._left -= len(data)
         if self._left < 0:
-            raise DataCorruptError(f"it unpacks to more than {self._limit} bytes")
+            raise DataCorruptError(f"{self._name} unpacks to more than {self._limit} bytes")
         return data
 
 

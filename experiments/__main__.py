@@ -26,7 +26,6 @@ import jax
 
 from experiments import (
     compare,
-    data_command,
     gradients,
     ledger,
     registry,
@@ -36,6 +35,7 @@ from experiments import (
     style,
     verdicts,
 )
+from experiments.data_command import add_data_command, run_data_command
 from experiments.registry import Experiment
 from jaxnn import data
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "claims":
             return _claims(options)
         if options.command == "data":
-            return data_command.run(options)
+            return run_data_command(options)
         return _verify(options)
     except (
         registry.UnknownExperimentError,
@@ -156,7 +156,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "training is computed now; the rest is read from the committed reports.",
     )
     claims.add_argument("ids", nargs="*", metavar="id", help="a claim; without one, all of them")
-    data_command.add_arguments(commands.add_parser("data", help=data_command.HELP))
+    add_data_command(commands)
     return parser, {"run": run, "verify": verify}
 
 

@@ -10,15 +10,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxnn import data
 from jaxnn.data import catalog, published
 
-HELP = "the data sets: what is at hand, get one, check them to the byte"
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands and their options."""
+def add_data_command(commands: Any) -> None:
+    """Adds `data` with its own commands and their options."""
+    parser = commands.add_parser(
+        "data", help="the data sets: what is at hand, get one, check them to the byte"
+    )
     commands = parser.add_subparsers(
         dest="data_command", required=True, metavar="list | prepare | verify"
     )
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def run(options: argparse.Namespace) -> int:
+def run_data_command(options: argparse.Namespace) -> int:
     """Returns the exit status: 0 fine, 1 something is missing or differs, 2 wrong usage."""
     root = published.data_root(options.data_dir)
     if options.data_command == "list":

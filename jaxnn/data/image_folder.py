@@ -144,11 +144,11 @@ def _decode(
 
     from jaxnn.data import images
 
-    arrays, unreadable = {}, []
+    arrays, unreadable = {}, list[str]()
     bar = tqdm(total=sum(map(len, files.values())), desc="decoding images", disable=None)
     with bar:
         for split, labelled in files.items():
-            pixels, kept = np.empty((len(labelled), *shape), np.uint8), []
+            pixels, kept = np.empty((len(labelled), *shape), np.uint8), list[int]()
             for label, file in labelled:
                 try:
                     pixels[len(kept)] = images.decode(file.read_bytes(), shape, resize=True)

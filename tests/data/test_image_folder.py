@@ -70,6 +70,15 @@ def test_what_changes_the_pixels_is_decoded_again(make, change):
     assert not np.array_equal(before.train.inputs, after.train.inputs)
 
 
+def test_an_image_in_another_folder_gets_another_label(make):
+    path = make(NESTED)
+    before = data.from_image_folder(path, size=(4, 4))
+    (path / "b" / "10.png").rename(path / "a" / "z.png")
+    after = data.from_image_folder(path, size=(4, 4))
+    np.testing.assert_array_equal(before.train.inputs, after.train.inputs)
+    assert after.train.labels.tolist() == [0, 0, 0, 1]
+
+
 def test_a_folder_can_be_split(make):
     loaded = data.from_image_folder(make(NESTED), test_size=2, seed=1)
     assert loaded.train.labels.tolist() == loaded.test.labels.tolist() == [0, 1]

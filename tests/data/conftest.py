@@ -24,8 +24,9 @@ _ROOT = pathlib.Path(__file__).parents[2]
 _TFDS = pathlib.Path(os.environ.get("TFDS_DATA_DIR", _ROOT.parent / "shared" / "data" / "tfds"))
 _AT_HAND = [
     name
-    for name in ("mnist", "fashion_mnist")
-    if (_TFDS / name / "3.0.1" / "dataset_info.json").is_file()
+    for name in ("mnist", "fashion_mnist", "cats_vs_dogs", "simpsons_mnist")
+    if published.prepared_folder(catalog.PUBLISHED[name], _TFDS)
+    or published.raw_folder(catalog.PUBLISHED[name], _TFDS).is_dir()
 ]
 
 
@@ -199,6 +200,8 @@ FACTS = {
     "fashion_mnist": Facts(
         first=[9, 0, 0, 3, 0, 2, 7, 2, 5, 5], train_counts=[6000] * 10, test_counts=[1000] * 10
     ),
+    "cats_vs_dogs": Facts(first=[0] * 10, train_counts=[1000] * 2, test_counts=[400] * 2),
+    "simpsons_mnist": Facts(first=[0] * 10, train_counts=[800] * 10, test_counts=[200] * 10),
 }
 
 

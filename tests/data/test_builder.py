@@ -75,17 +75,25 @@ def test_prepare_refuses_a_file_that_is_not_the_registered_one(
     assert_nothing_was_prepared(root)
 
 
-def test_prepare_refuses_a_download_that_was_cut_off(site, record, tmp_path):
+@pytest.mark.parametrize("site", ["idx", "cifar", "zoo", "zip"], indirect=True)
+def test_prepare_refuses_a_download_that_was_cut_off_and_fetches_it_again(site, record, tmp_path):
     class CutOff(site.server.RequestHandlerClass.func):
         def copyfile(self, source, outputfile):
             outputfile.write(source.read()[:-4])
 
+    whole = site.server.RequestHandlerClass
     site.server.RequestHandlerClass = functools.partial(CutOff, directory=site.files)
     with pytest.raises(
         DataNotFoundError, match=r"the download of .* failed with ChunkedEncodingError"
     ):
         builder.prepare(record, tmp_path / "tfds")
     assert_nothing_was_prepared(tmp_path / "tfds")
+    site.server.RequestHandlerClass = whole
+    builder.prepare(record, tmp_path / "tfds")
+    np.testing.assert_array_equal(
+        prepared.read(record, folder(tmp_path / "tfds"))["train_inputs"],
+        site.arrays["train_inputs"],
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

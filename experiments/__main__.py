@@ -6,6 +6,7 @@
     python -m experiments gradients                    every hand-derived gradient before its judges
     python -m experiments verify --quick               a small part again, held against reports/
     python -m experiments claims [ID ...]              what became of every claim, or all about one
+    python -m experiments data list | prepare | verify what data is at hand, and whether it is right
 
 Each command explains itself: python -m experiments run --help
 """
@@ -31,6 +32,7 @@ from experiments import (
     verdicts,
     verification,
 )
+from experiments.data_command import add_data_command, run_data_command
 from experiments.registry import Experiment
 from jaxnn import compilation_cache, data
 
@@ -60,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return status
         if options.command == "claims":
             return _claims(options)
+        if options.command == "data":
+            return run_data_command(options)
         return _verify(options)
     except (
         registry.UnknownExperimentError,
@@ -77,7 +81,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "python -m experiments", description=__doc__, formatter_class=raw
     )
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="list | run | verify | gradients | claims"
+        dest="command", required=True, metavar="list | run | verify | gradients | claims | data"
     )
     names: dict[str, Any] = {
         "nargs": "*",
@@ -135,6 +139,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "training is computed now; the rest is read from the committed reports.",
     )
     claims.add_argument("ids", nargs="*", metavar="id", help="a claim; without one, all of them")
+    add_data_command(commands)
     return parser, {"run": run, "verify": verify}
 
 

@@ -1,20 +1,40 @@
 """Data sets by name, or from arrays, checked and ready for a run; without TensorFlow."""
 
+from jaxnn.data import toy
 from jaxnn.data.catalog import load
 from jaxnn.data.dataset import Dataset, Examples, from_arrays
 from jaxnn.data.errors import DataCorruptError, DataNotFoundError
+from jaxnn.data.image_folder import from_image_folder
+from jaxnn.data.labels import class_weights, label_noise, noisy_labels, one_hot
+from jaxnn.data.min_max import MinMax, min_max
+from jaxnn.data.splits import SplitRows, balanced_rows, fold_rows, split_rows, subset_rows
 from jaxnn.data.standardize import Standardizer, standardizer
 from jaxnn.data.stream import Stream, from_source
+from jaxnn.data.table import from_csv
 
 __all__ = [
     "DataCorruptError",
     "DataNotFoundError",
     "Dataset",
     "Examples",
+    "MinMax",
+    "SplitRows",
     "Standardizer",
     "Stream",
+    "balanced_rows",
+    "class_weights",
+    "fold_rows",
     "from_arrays",
+    "from_csv",
+    "from_image_folder",
     "from_source",
+    "label_noise",
     "load",
+    "min_max",
+    "noisy_labels",
+    "one_hot",
+    "split_rows",
     "standardizer",
+    "subset_rows",
+    "toy",
 ]

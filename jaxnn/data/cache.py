@@ -9,11 +9,12 @@ import stat
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+Fingerprint = list[list[Any]]
 
 _BESIDE = "jaxnn_cache"
 
@@ -21,7 +22,12 @@ _log = logging.getLogger(__name__)
 
 
 def load_or_build(
-    name: str, source: Path, build: Callable[[], Arrays], *, sha256: Mapping[str, str] | None = None
+    name: str,
+    source: Path,
+    build: Callable[[], Arrays],
+    *,
+    sha256: Mapping[str, str] | None = None,
+    key: str | None = None,
 ) -> Arrays:
     """The arrays that `build` makes of the folder `source`, from the cache where that is whole.
 
@@ -36,12 +42,15 @@ def load_or_build(
       source: the folder that `build` reads.
       build: called without arguments where there is no valid cache.
       sha256: the digest of each array where it is known beforehand.
+      key: the digest of all that `build` reads, which stands for the source files, wherever they
+        lie; the cache is then in the user's folder alone.
 
     Returns:
       Read-only arrays, memory-mapped where they come from the cache.
     """
-    fingerprint = _fingerprint(source)
-    places = [source / _BESIDE, *_in_user_cache(name, source)]
+    fingerprint = _fingerprint(source) if key is None else [[key]]
+    beside = [source / _BESIDE] if key is None else []
+    places = [*beside, *user_folders(name, source if key is None else key)]
     for place in places:
         arrays = _read(place, fingerprint, sha256)
         if arrays is not None:
@@ -60,23 +69,33 @@ def digest(array: np.ndarray) -> str:
     return sha256.hexdigest()
 
 
-def _fingerprint(source: Path) -> list[list[str | int]]:
-    files = sorted(path for path in source.iterdir() if path.is_file())
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-
-
-def _in_user_cache(name: str, source: Path) -> list[Path]:
+def user_folders(name: str, source: Path | str) -> list[Path]:
+    """Where in the user's own cache things made of that folder or key lie; [] without a home."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:  # a user without a home, as in some containers
         return []
-    key = hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:16]
+    identity = source.resolve() if isinstance(source, Path) else source
+    key = hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]
     return [base / "jaxnn" / f"{name}-{key}"]
 
 
-def _read(
-    place: Path, fingerprint: list[list[str | int]], sha256: Mapping[str, str] | None
-) -> Arrays | None:
+def is_writable(folder: Path) -> bool:
+    """Whether the folder, or else the nearest one above, may be written to; by its mode bits.
+
+    So that root, who could, does not write to what was made read-only.
+    """
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return bool(folder.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _fingerprint(source: Path) -> Fingerprint:
+    files = sorted(path for path in source.iterdir() if path.is_file())
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+
+
+def _read(place: Path, fingerprint: Fingerprint, sha256: Mapping[str, str] | None) -> Arrays | None:
     try:
         manifest = json.loads((place / "manifest.json").read_bytes())
         if manifest["source"] != fingerprint:
@@ -94,7 +113,7 @@ def _read(
     return arrays
 
 
-def _write(places: list[Path], fingerprint: list[list[str | int]], arrays: Arrays) -> None:
+def _write(places: list[Path], fingerprint: Fingerprint, arrays: Arrays) -> None:
     digests = {key: digest(array) for key, array in arrays.items()}
     manifest = json.dumps({"source": fingerprint, "sha256": digests}, indent=1)
     for place in places:
@@ -115,10 +134,10 @@ def _make_folder(place: Path) -> None:
         place.parent.parent.mkdir(parents=True, exist_ok=True)
         place.parent.mkdir(mode=0o700, exist_ok=True)
         place.mkdir(mode=0o700, exist_ok=True)
-    elif place.parent.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+    elif is_writable(place.parent):
         place.mkdir(exist_ok=True)
     else:
-        raise PermissionError(f"{place.parent} is read-only")  # also for root, who could write
+        raise PermissionError(f"{place.parent} is read-only")
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -1,4 +1,4 @@
-"""The two ways in which a named data set can fail to load."""
+"""The two ways in which a data set can fail to load."""
 
 
 class DataNotFoundError(FileNotFoundError):
@@ -6,4 +6,4 @@ class DataNotFoundError(FileNotFoundError):
 
 
 class DataCorruptError(ValueError):
-    """A file of the data set is not what its publisher released."""
+    """A file is not what it should be: changed, cut off, or of another form."""

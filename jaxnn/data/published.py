@@ -1,11 +1,13 @@
-"""Image sets with a published split, loaded through tensorflow-datasets, checked to the bit."""
+"""Published data sets, loaded through tensorflow-datasets, checked to the bit."""
 
 import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from jaxnn.data import cache
+import numpy as np
+
+from jaxnn.data import cache, splits
 from jaxnn.data.dataset import Dataset, from_arrays
 from jaxnn.data.errors import DataCorruptError
 
@@ -17,56 +19,114 @@ class Published:
     Attributes:
       name: the name in TFDS.
       version: the version in TFDS.
-      shape: height, width, channels of every image.
-      sizes: the number of examples in each split.
+      shape: height, width, channels of every image; (features,) of a table.
+      sizes: the number of examples in each split; without "test", `load` splits.
       classes: the name of each label.
-      sha256: the cache.digest of each array, in the order of publication.
+      sha256: the cache.digest of each array, in the order of publication; {} where it is not
+        known, so that only the files are checked.
+      form: of the files, one of sources.FORMS.
       checksums: a list of the files to download in the format of TFDS; None for TFDS's own.
+      listing: a list of the files in the format of listing.py, where nothing can be downloaded.
+      resize: the images are of any size, and are brought to the shape.
+      home: where it is from.
+      licence: under which it may be used.
     """
 
     name: str
     version: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     sizes: Mapping[str, int]
     classes: tuple[str, ...]
     sha256: Mapping[str, str]
+    form: str = "idx"
     checksums: Path | None = None
+    listing: Path | None = None
+    resize: bool = False
+    home: str = ""
+    licence: str = ""
+
+    @property
+    def is_split(self) -> bool:
+        """Whether there is a published split."""
+        return "test" in self.sizes
 
 
-def load(published: Published, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+def load(
+    published: Published,
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    test_size: float | int = 0.1,
+    seed: int = 0,
+) -> Dataset:
     """The data set from a prepared TFDS folder, which is made first where there is none.
 
     The examples come in the order of the publisher's files, whoever prepared the folder.
 
     Args:
       published: which one.
-      data_dir: the TFDS data folder; None for TFDS_DATA_DIR, or else ~/tensorflow_datasets.
+      data_dir: the TFDS data folder; None for TFDS_DATA_DIR, or else ~/tensorflow_datasets. Where
+        it is read-only, the folder is made in the user's cache.
+      test_size: where no split was published, splits.split_rows makes one of this size.
+      seed: of that split.
 
     Raises:
       DataNotFoundError: there is no such folder, and it could not be made.
       DataCorruptError: what it holds is not what was published.
     """
-    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    folder = root / published.name / published.version
-    if not (folder / "dataset_info.json").is_file():
-        from jaxnn.data import idx_builder
+    root = data_root(data_dir)
+    folder = prepared_folder(published, root)
+    if folder is None:
+        from jaxnn.data import builder
 
-        idx_builder.prepare(published, root)
+        folder = builder.prepare(published, root)
     arrays = cache.load_or_build(
         f"{published.name}-{published.version}",
         folder,
-        lambda: _decode(published, folder),
-        sha256=published.sha256,
+        lambda: decode(published, folder),
+        sha256=published.sha256 or None,
     )
-    return from_arrays(**arrays, name=published.name, classes=published.classes, scale=255.0)
+    if not published.is_split:
+        inputs, labels = arrays["train_inputs"], arrays["train_labels"]
+        rows = splits.split_rows(labels, test=test_size, seed=seed)
+        arrays = {
+            f"{split}_{kind}": array[getattr(rows, split)]
+            for split in ("train", "test")
+            for kind, array in (("inputs", inputs), ("labels", labels))
+        }
+    scale = 255.0 if len(published.shape) == 3 else 1.0
+    return from_arrays(**arrays, name=published.name, classes=published.classes, scale=scale)
 
 
-def _decode(published: Published, folder: Path) -> cache.Arrays:
+def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The TFDS data folder: this one, or TFDS_DATA_DIR, or ~/tensorflow_datasets."""
+    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def prepared_folder(published: Published, root: Path) -> Path | None:
+    """The version folder that is at hand, in the TFDS data folder or in the user's cache."""
+    for place in [root, *cache.user_folders("tfds", root)]:
+        folder = place / published.name / published.version
+        if (folder / "dataset_info.json").is_file():
+            return folder
+    return None
+
+
+def raw_folder(published: Published, root: Path) -> Path:
+    """Where the publisher's own files may lie: beside the TFDS data folder."""
+    return root.parent / "raw" / published.name
+
+
+def decode(published: Published, folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a version folder, checked, without any cache.
+
+    Raises:
+      DataCorruptError: it does not hold what was published.
+    """
     from jaxnn.data import prepared
 
     arrays = prepared.read(published, folder)
-    for name, array in arrays.items():
-        if cache.digest(array) != published.sha256[name]:
+    for name, expected in published.sha256.items():
+        if cache.digest(arrays[name]) != expected:
             raise DataCorruptError(
                 f"{name} in {folder} is not what was published as {published.name} "
                 f"{published.version}: remove that folder and load again"

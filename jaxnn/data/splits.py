@@ -1,6 +1,28 @@
-"""Cutting one set of examples into two: pure functions of the sizes and a seed."""
+"""Which examples go where: pure functions of the labels and a seed, that answer with rows.
+
+rows = data.split_rows(labels, validation=0.1, test=0.1, seed=0)
+inputs[rows.train], labels[rows.train]
+"""
+
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int, Int32, Shaped
+
+from jaxnn import checks
+
+Rows = Int32[np.ndarray, " k"]
+Labels = Shaped[np.ndarray, "n ..."]
+
+_SUBSET, _FOLDS, _SPLIT, _BALANCED = 1, 2, 3, 4  # draws that are independent of one another
+
+
+class SplitRows(NamedTuple):
+    """Rows of each part, in ascending order: disjoint, and all rows together."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
 
 
 def train_test(
@@ -15,7 +37,7 @@ def train_test(
       seed: of the permutation, numpy.random.default_rng(seed).
     """
     n = len(inputs)
-    count = int(np.ceil(test_size * n)) if isinstance(test_size, float) else test_size
+    count = _count(test_size, n)
     if not 0 < count < n:
         raise ValueError(
             f"test_size={test_size} leaves {n - count} of {n} examples to train on: "
@@ -24,3 +46,119 @@ def train_test(
     order = np.random.default_rng(seed).permutation(n)
     train, test = order[:-count], order[-count:]
     return inputs[train], labels[train], inputs[test], labels[test]
+
+
+def split_rows(
+    labels: Labels,
+    *,
+    validation: float | int = 0,
+    test: float | int = 0,
+    seed: int = 0,
+    stratified: bool = True,
+) -> SplitRows:
+    """A random split into examples to train, to choose and to test on.
+
+    Args:
+      labels: one per example; only integer labels can be stratified.
+      validation: a fraction of all examples, rounded up, or a number of them.
+      test: as validation.
+      seed: of the draw.
+      stratified: each class has the same share of every part, up to one example.
+
+    Raises:
+      ValueError: nothing is left to train on, or a class of the other parts is not in it.
+    """
+    n = len(labels)
+    counts = [_count(size, n) for size in (validation, test)]
+    if min(counts) < 0 or sum(counts) >= n:
+        raise ValueError(
+            f"validation={validation} and test={test} leave {n - sum(counts)} of {n} examples to "
+            "train on: give fractions that add up to less than 1, or smaller numbers"
+        )
+    rows = np.random.default_rng((seed, 0, _SPLIT)).permutation(n).astype(np.int32)
+    is_classes = np.issubdtype(labels.dtype, np.integer)
+    parts = []
+    for count in counts:
+        if stratified and is_classes:  # evenly spaced among the rows that are sorted by class
+            rows = rows[np.argsort(labels[rows], kind="stable")]
+            taken = np.zeros(len(rows), bool)
+            taken[(2 * np.arange(count) + 1) * len(rows) // (2 * max(count, 1))] = True
+        else:
+            taken = np.arange(len(rows)) < count
+        parts.append(np.sort(rows[taken]))
+        rows = rows[~taken]
+    if is_classes:
+        missing = np.setdiff1d(labels, labels[rows])
+        if len(missing):
+            raise ValueError(
+                f"all {int((labels == missing[0]).sum())} examples of class {missing[0]} fell into "
+                "validation and test, none into train: give more examples of it, or smaller parts"
+            )
+    return SplitRows(np.sort(rows), *parts)
+
+
+def fold_rows(
+    labels: Labels, *, folds: int, seed: int = 0, equal: bool = False
+) -> tuple[Rows, ...]:
+    """The rows of each fold for cross-validation: fold by fold is held out, the rest trained on.
+
+    Integer labels are dealt out class by class, so that every fold has its share of each.
+
+    Args:
+      labels: one per example.
+      folds: how many.
+      seed: of the deal.
+      equal: all folds of one size, as a compiled run needs it; what is left over is in none.
+        Otherwise the folds cover all examples, and their sizes differ by one at most.
+
+    Raises:
+      ValueError: there are fewer than two folds, or fewer examples than folds.
+    """
+    checks.positive_int("folds", folds)
+    if not 2 <= folds <= len(labels):
+        raise ValueError(
+            f"folds={folds} of {len(labels)} examples: give a number from 2 to {len(labels)}"
+        )
+    drawn = np.random.default_rng((seed, 0, _FOLDS)).permutation(len(labels)).astype(np.int32)
+    if np.issubdtype(labels.dtype, np.integer):
+        drawn = drawn[np.argsort(labels[drawn], kind="stable")]
+    size = len(labels) // folds if equal else None
+    return tuple(np.sort(drawn[fold::folds][:size]) for fold in range(folds))
+
+
+def subset_rows(num_examples: int, *, size: int, seed: int = 0) -> Rows:
+    """So many random rows, ascending; a smaller subset is part of every larger one.
+
+    Raises:
+      ValueError: there are not so many examples.
+    """
+    checks.positive_int("size", size)
+    if size > num_examples:
+        raise ValueError(f"size={size}, but there are only {num_examples} examples")
+    drawn = np.random.default_rng((seed, 0, _SUBSET)).permutation(num_examples)
+    return np.sort(drawn[:size]).astype(np.int32)
+
+
+def balanced_rows(labels: Int[np.ndarray, " n"], *, size: int | None = None, seed: int = 0) -> Rows:
+    """Random rows in random order, as many of each class up to one, drawn with replacement.
+
+    Args:
+      labels: class indices; the classes are those that occur in it.
+      size: how many rows; None for as many as there are labels.
+      seed: of the draw.
+    """
+    size = len(labels) if size is None else size
+    checks.positive_int("size", size)
+    rng = np.random.default_rng((seed, 0, _BALANCED))
+    present = rng.permutation(np.unique(labels))  # which classes get the one more is chance
+    rows = [
+        rng.choice(
+            np.flatnonzero(labels == label), (size - place + len(present) - 1) // len(present)
+        )
+        for place, label in enumerate(present)
+    ]
+    return rng.permutation(np.concatenate(rows)).astype(np.int32)
+
+
+def _count(size: float | int, n: int) -> int:
+    return int(np.ceil(size * n)) if isinstance(size, float) else size

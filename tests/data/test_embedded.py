@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 
 from jaxnn import data
 
@@ -33,3 +33,25 @@ def test_digits_take_a_test_size_and_a_seed(test_size):
     assert len(one.test.labels) == (100 if test_size == 100 else 899)
     np.testing.assert_array_equal(one.test.inputs, same.test.inputs)
     assert (one.test.labels != other.test.labels).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "classes"),
+    [
+        ("iris", load_iris, ("setosa", "versicolor", "virginica")),
+        ("breast_cancer", load_breast_cancer, ("malignant", "benign")),
+    ],
+)
+def test_tables_are_those_of_scikit_learn_each_row_once_with_its_label(name, theirs, classes):
+    loaded, bunch = data.load(name), theirs()
+    mine = np.concatenate([np.column_stack(split) for split in (loaded.train, loaded.test)])
+    rows = np.column_stack([bunch.data.astype(np.float32), bunch.target]).astype(np.float32)
+    np.testing.assert_array_equal(mine[np.lexsort(mine.T)], rows[np.lexsort(rows.T)])
+    assert loaded.classes == classes
+
+
+def test_tables_are_split_so_that_each_class_keeps_its_share():
+    iris = data.load("iris", test_size=30, seed=1)
+    assert np.bincount(iris.test.labels).tolist() == [10, 10, 10]
+    cancer = data.load("breast_cancer")
+    assert np.bincount(cancer.test.labels).tolist() == [21, 36]

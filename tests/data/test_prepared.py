@@ -3,14 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxnn.data import idx_builder, prepared
+from jaxnn.data import builder, prepared
 from jaxnn.data.errors import DataCorruptError
 
 
 @pytest.fixture
 def folder(made):
     record, root = made
-    idx_builder.prepare(record, root)
+    builder.prepare(record, root)
     return root / record.name / record.version
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxnn.data import Dataset, Examples, Stream
+from jaxnn.data import Dataset, Examples, Stream, noisy_labels
 from jaxnn.train import evaluation
 from jaxnn.train.run import Run, float_dtype
 from jaxnn.train.workers import FirstAlone
@@ -274,14 +274,9 @@ def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:
 
 
 def _with_noise(labels, lane):
-    """The labels, of which a share is replaced by another class; a larger share replaces more."""
     if lane.label_noise is None:
         return labels
-    share, num_classes = lane.label_noise
-    chosen_key, shift_key = jax.random.split(jax.random.fold_in(_key(lane.seed), 3))
-    is_chosen = jax.random.uniform(chosen_key, labels.shape) < share
-    shift = jax.random.randint(shift_key, labels.shape, 1, num_classes)
-    return jnp.where(is_chosen, (labels + shift) % num_classes, labels)
+    return noisy_labels(labels, *lane.label_noise, jax.random.fold_in(_key(lane.seed), 3))
 
 
 def _train(run, carry, lane, epoch, batch, num_steps, scale):

@@ -4,11 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnn.data import Dataset
+from jaxnn.data import Dataset, fold_rows, subset_rows
 from jaxnn.train.axes import DataSettings
 from jaxnn.train.run import Run
-
-_SUBSET, _FOLDS = 1, 2  # apart from each other and from the orders of the epochs
 
 
 class Rows(NamedTuple):
@@ -46,7 +44,7 @@ def rows(run: Run, settings: DataSettings, dataset: Dataset) -> Rows:
         fold = settings.fold or 0
         if fold >= run.folds:
             raise ValueError(f"fold must be in [0, {run.folds}), got {fold}")
-        validation = _fold(labels, settings.seed, fold, run.folds)
+        validation = fold_rows(labels, folds=run.folds, seed=settings.seed, equal=True)[fold]
         train = np.setdiff1d(train, validation)
     if settings.train_size is not None:
         if settings.train_size > len(train):
@@ -54,18 +52,6 @@ def rows(run: Run, settings: DataSettings, dataset: Dataset) -> Rows:
                 f"train_size={settings.train_size}, but there are only {len(train)} examples to"
                 f" train on in {dataset.name}"
             )
-        drawn = np.random.default_rng((settings.seed, 0, _SUBSET)).permutation(len(train))
-        train = np.sort(train[drawn[: settings.train_size]])
+        train = train[subset_rows(len(train), size=settings.train_size, seed=settings.seed)]
     is_all = run.folds is None and settings.train_size is None
     return Rows(None if is_all else train, validation)
-
-
-def _fold(labels: np.ndarray, seed: int, fold: int, folds: int) -> np.ndarray:
-    """Dealt out class by class, so that every fold has its share of each; all of one size."""
-    size = len(labels) // folds
-    if not size:
-        raise ValueError(f"{len(labels)} examples cannot be dealt into {folds} folds")
-    drawn = np.random.default_rng((seed, 0, _FOLDS)).permutation(len(labels)).astype(np.int32)
-    if np.issubdtype(labels.dtype, np.integer):
-        drawn = drawn[np.argsort(labels[drawn], kind="stable")]
-    return np.sort(drawn[fold::folds][:size])

@@ -107,7 +107,7 @@ def test_noise_replaces_a_share_of_the_training_labels_by_other_classes():
         ({"fold": 0}, r"fold=0, but the run has no folds: say how many"),
         ({"fold": 3, "folds": 3}, r"fold must be in \[0, 3\), got 3"),
         ({"fold": -1, "folds": 3}, "fold must be at least 0, got -1"),
-        ({"folds": 91}, "90 examples cannot be dealt into 91 folds"),
+        ({"folds": 91}, "folds=91 of 90 examples: give a number from 2 to 90"),
         ({"train_size": 91}, "train_size=91, but there are only 90 examples"),
         ({"train_size": 61, "folds": 3}, "train_size=61, but there are only 60 examples"),
         ({"train_size": [90, 10]}, "10 examples, not enough for one batch of 15"),

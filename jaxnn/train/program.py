@@ -276,7 +276,8 @@ def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:
 def _with_noise(labels, lane):
     if lane.label_noise is None:
         return labels
-    return noisy_labels(labels, *lane.label_noise, jax.random.fold_in(_key(lane.seed), 3))
+    share, num_classes = lane.label_noise
+    return noisy_labels(labels, share, num_classes, jax.random.fold_in(_key(lane.seed), 3))
 
 
 def _train(run, carry, lane, epoch, batch, num_steps, scale):

@@ -13,6 +13,8 @@ DO_NOT_EDIT = "<!-- Written by `python -m experiments run`; changes here are los
 _OTHER_PAGES = {
     "ledger": "The ledger: every number and table of the slides, recomputed",
     "gradients": "The gradients, each before its judges",
+    "benchmarks": "The benchmarks: beside plain JAX, Flax, PyTorch, Keras and scikit-learn",
+    "survival": "Survival: a sweep that is killed 200 times",
 }  # beside those of the experiments
 
 

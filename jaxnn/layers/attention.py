@@ -43,8 +43,9 @@ def dot_product_attention(
 
     Raises:
       TypeError: the mask is not of booleans.
-      ValueError: the mask does not fit the scores.
+      ValueError: queries, keys and values do not fit together, or the mask does not fit the scores.
     """
+    _check_fit(query, key, value)
     scores, allowed = _scores(query, key, mask)
     return jnp.where(allowed, softmax(scores), 0) @ value
 
@@ -67,12 +68,23 @@ def dot_product_attention_vjp(
     dS_ij. S_ij = sum_a q_ia k_ja / sqrt(dim), so dq_ia = sum_j dS_ij k_ja / sqrt(dim) and dk_ja =
     sum_i dS_ij q_ia / sqrt(dim). Where the mask forbids, A is 0 and stays 0: dS is 0 there.
     """
+    _check_fit(query, key, value)
     scores, allowed = _scores(query, key, mask)
     weights = jnp.where(allowed, softmax(scores), 0)
     checks.cotangent(cotangent, (*query.shape[:-1], value.shape[-1]))
     dweights = cotangent @ value.mT
     dscores = jnp.where(allowed, softmax_vjp(scores, dweights), 0) / math.sqrt(query.shape[-1])
     return dscores @ key, dscores.mT @ query, weights.mT @ cotangent
+
+
+def _check_fit(query: Array, key: Array, value: Array) -> None:
+    q, k, v = query.shape, key.shape, value.shape
+    fits = len(q) == len(k) == len(v) >= 2 and q[:-2] == k[:-2] == v[:-2]
+    if not fits or q[-1] != k[-1] or k[-2] != v[-2]:
+        raise ValueError(
+            "queries [..., queries, dim], keys [..., keys, dim] and values [..., keys, value_dim]"
+            f" do not fit together in the shapes {q}, {k} and {v}"
+        )
 
 
 def _scores(query: Array, key: Array, mask: Array | None) -> tuple[Array, Array]:
@@ -114,7 +126,7 @@ def multi_head_attention(
       mask: true where a step may read another: [time, time].
 
     Raises:
-      ValueError: num_heads is no divisor of features.
+      ValueError: num_heads is no divisor of features, or a kernel or bias does not fit.
     """
     q, k, v = _heads(affine(x, in_kernel, in_bias), num_heads)
     return affine(_merged(dot_product_attention(q, k, v, mask=mask)), out_kernel, out_bias)
@@ -157,6 +169,11 @@ def multi_head_attention_vjp(
 
 def _heads(projected: Array, num_heads: int) -> list[Array]:
     """Queries, keys and values, each [*batch, heads, time, dim]."""
+    if projected.shape[-1] % 3:
+        raise ValueError(
+            "queries, keys and values share the columns of in_kernel evenly, but there are"
+            f" {projected.shape[-1]}: give 3 times the features"
+        )
     return [_cut(part, num_heads) for part in jnp.split(projected, 3, axis=-1)]
 
 

@@ -124,7 +124,7 @@ def gru_cell(
       recurrent_kernel: U, for r, z, n.
       recurrent_bias: c. Those of the other gates would add to b.
     """
-    return _gru_step(jnp.split(projected, 3, axis=-1), h, recurrent_kernel, recurrent_bias)[0]
+    return _gru_step(_cut(projected, 3), h, recurrent_kernel, recurrent_bias)[0]
 
 
 def gru_cell_vjp(
@@ -144,7 +144,7 @@ def gru_cell_vjp(
     dh = z dh' + dq U^T.
     """
     checks.cotangent(cotangent, h.shape)
-    gates = jnp.split(projected, 3, axis=-1)
+    gates = _cut(projected, 3)
     _, net = _gru_step(gates, h, recurrent_kernel, recurrent_bias)
     slopes = _gru_slopes(net, h)
     dp, dh = _gru_back(slopes, recurrent_kernel, recurrent_bias, cotangent)
@@ -208,7 +208,7 @@ def lstm_cell(
       carry: the memory c and the output h, both [*batch, units].
       recurrent_kernel: U, for i, f, g, o.
     """
-    return _lstm_step(jnp.split(projected, 4, axis=-1), carry, recurrent_kernel)[0]
+    return _lstm_step(_cut(projected, 4), carry, recurrent_kernel)[0]
 
 
 def lstm_cell_vjp(
@@ -226,7 +226,7 @@ def lstm_cell_vjp(
     """
     for part, memory in zip(cotangent, carry, strict=True):
         checks.cotangent(part, memory.shape)
-    _, net = _lstm_step(jnp.split(projected, 4, axis=-1), carry, recurrent_kernel)
+    _, net = _lstm_step(_cut(projected, 4), carry, recurrent_kernel)
     da, dcarry = _lstm_back(_lstm_slopes(net, carry), recurrent_kernel, cotangent)
     return da, dcarry, _weights_gradient(carry[1], da)
 
@@ -273,6 +273,15 @@ def _check_fit(of_units: list[Array], h: Array, recurrent_kernel: Array, num_gat
             f" {(units, num_gates * units)}, got {', '.join(map(str, shapes))} and"
             f" {recurrent_kernel.shape}"
         )
+
+
+def _cut(projected: Array, num_gates: int) -> list[Array]:
+    if projected.shape[-1] % num_gates:
+        raise ValueError(
+            f"{num_gates} gates share the last axis evenly, but it is {projected.shape[-1]} long:"
+            f" give {num_gates} times the units"
+        )
+    return jnp.split(projected, num_gates, axis=-1)
 
 
 def _weights_gradient(h: Array, dq: Array) -> Array:

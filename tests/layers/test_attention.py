@@ -243,3 +243,21 @@ def test_an_input_that_is_no_sequence_is_refused(make):
     for shape in ((4,), (0, 4), (2, 3, 4)):
         with pytest.raises(ValueError, match=r"needs \[time, features\]"):
             make().init(KEY, shape)
+
+
+@pytest.mark.usefixtures("no_type_checker")
+@pytest.mark.parametrize(
+    ("q", "k", "v"),
+    [((2, 3, 4), (2, 5, 3), (2, 5, 4)), ((2, 3, 4), (2, 5, 4), (2, 6, 4)),
+     ((3, 4), (2, 5, 4), (2, 5, 4)), ((4,), (4,), (4,))],
+)  # fmt: skip
+def test_queries_keys_and_values_that_do_not_fit_are_refused(q, k, v):
+    with pytest.raises(ValueError, match="do not fit together in the shapes"):
+        layers.dot_product_attention(*map(jnp.ones, (q, k, v)))
+
+
+@pytest.mark.usefixtures("no_type_checker")
+def test_columns_that_queries_keys_and_values_cannot_share_are_refused():
+    x, square = jnp.ones((1, 3, 4)), jnp.ones((4, 4))
+    with pytest.raises(ValueError, match="share the columns of in_kernel evenly, but there are 4"):
+        layers.multi_head_attention(x, square, jnp.ones(4), square, jnp.ones(4))

@@ -43,8 +43,8 @@ class TrainConfig:
     """Each field is a flag.
 
     Attributes:
-      dataset: what to learn: digits (8x8 pixels, inside scikit-learn, trains in seconds) or mnist
-        (28x28)
+      dataset: what to learn: digits (8x8 pixels, inside scikit-learn, trains in seconds), mnist
+        (28x28), and what else `python -m experiments data list` shows
       train_size: use so many examples of the training set; without it, all
       label_noise: fraction of the training labels that is replaced: 0.2 spoils every fifth
       folds: deal the training set into so many parts, one of which validates: --folds 5 holds out

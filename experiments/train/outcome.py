@@ -71,7 +71,8 @@ def diverged(history: xr.Dataset) -> list[str]:
         sentence = f"diverged: {run}: at step {int(steps.isel(where))}"
         if "first_bad_loss" in history:
             sentence += f" with loss {float(history.first_bad_loss.isel(where)):g}"
-            sentence += f", in {history.first_bad_leaf.isel(where).item()}"
+            leaf = history.first_bad_leaf
+            sentence += f", in {leaf.attrs['flag_meanings'].split()[int(leaf.isel(where))]}"
         told.append(sentence)
     if len(found) > MOST_DIVERGED:
         told.append(f"and {len(found) - MOST_DIVERGED} more")

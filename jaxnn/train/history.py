@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from jaxnn.train import program
-from jaxnn.train.axes import Grid, Lane, name_of
+from jaxnn.train.axes import Grid, Lane
 from jaxnn.train.groups import Group
 from jaxnn.train.hosts import Hosts
 from jaxnn.train.lanes import Progress
@@ -23,9 +23,7 @@ class History:
         self._groups = groups
         self._num_epochs = max(group.run.epochs for group in groups)
         self._columns: dict[str, np.ndarray] = {}
-        self._leaves = {  # of the params, by the number of the lane
-            lane.number: _leaf_names(group) for group in groups for lane in group.lanes
-        }
+        self._leaves = list(dict.fromkeys(name for g in groups for name in _leaf_names(g)))
         self._column("first_bad_step", np.int64, -1)
         self._column("first_bad_leaf", np.int64, -1)
         self._column("first_bad_loss", float, np.nan)
@@ -62,18 +60,16 @@ class History:
         """The result, with the hyperparameters as coordinates."""
         import xarray as xr  # slow to import: only where a result is made
 
-        table = dict(self._columns)
-        numbers = np.arange(np.prod(self._grid.shape, dtype=int)).reshape(self._grid.shape)
-        table["first_bad_leaf"] = np.vectorize(self._leaf, otypes=[object])(
-            numbers, table["first_bad_leaf"]
-        ).astype(str)
         dims = tuple(self._grid.axes)
         variables = {
             name: ((*dims, "epoch") if values.ndim > len(dims) else dims, values)
-            for name, values in sorted(table.items())
+            for name, values in sorted(self._columns.items())
         }
         epoch = "epoch", np.arange(1, self._num_epochs + 1), {"units": "epochs"}
-        return xr.Dataset(variables, {**self._grid.coords(), "epoch": epoch}, attrs=attrs)
+        result = xr.Dataset(variables, {**self._grid.coords(), "epoch": epoch}, attrs=attrs)
+        # numbers with a key, as CF has it: text in a result would not take part in arithmetic
+        result.first_bad_leaf.attrs["flag_meanings"] = " ".join(self._leaves)
+        return result
 
     def _column(self, name: str, dtype: Any, empty: Any) -> None:
         self._columns[name] = np.full(self._grid.shape, empty, dtype)
@@ -84,7 +80,7 @@ class History:
         if step >= 0:
             self._columns["first_bad_step"][at] = step
             self._columns["first_bad_loss"][at] = carry.bad.loss
-            self._columns["first_bad_leaf"][at] = _worst_leaf(carry.params)
+            self._columns["first_bad_leaf"][at] = self._leaves.index(_worst_leaf(carry.params))
         if carry.watch is not None:
             epochs = self._epochs_of(lane)
             last = int(carry.watch.last_epoch)
@@ -94,32 +90,25 @@ class History:
     def _epochs_of(self, lane: Lane) -> int:
         return next(g.run.epochs for g in self._groups if lane.static == g.lanes[0].static)
 
-    def _leaf(self, number: int, leaf: int) -> str:
-        return self._leaves[number][leaf] if leaf >= 0 else ""
+
+def _leaf_names(group: Group) -> list[str]:
+    in_shape = group.dataset.train.inputs.shape[1:]
+    return list(_by_name(program.carry_shapes(group.run, in_shape).params))
 
 
-def describe(grid: Grid, groups: list[Group], setup: Any) -> dict[str, Any]:
-    """What a result says of itself."""
+def _by_name(params: Any) -> dict[str, Any]:
+    """The leaves by their path, such as 0/kernel."""
     return {
-        "setup": name_of(setup),
-        "dataset": groups[0].dataset.name,
-        "programs": len(groups),
-        "runs": int(np.prod(grid.shape, dtype=int)),
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
     }
 
 
-def _leaf_names(group: Group) -> tuple[str, ...]:
-    in_shape = group.dataset.train.inputs.shape[1:]
-    params = program.carry_shapes(group.run, in_shape).params
-    paths = jax.tree_util.tree_leaves_with_path(params)
-    return tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths)
-
-
-def _worst_leaf(params: Any) -> int:
+def _worst_leaf(params: Any) -> str:
     """The first leaf that is not finite; where only the loss overflowed, that of the largest size.
 
     The params are those before the update whose objective was not finite.
     """
-    sizes = [np.abs(leaf).max(initial=0) for leaf in jax.tree.leaves(params)]
-    finite = [bool(np.isfinite(size)) for size in sizes]
-    return finite.index(False) if not all(finite) else int(np.argmax(sizes))
+    sizes = {name: np.abs(leaf).max(initial=0) for name, leaf in _by_name(params).items()}
+    not_finite = [name for name, size in sizes.items() if not np.isfinite(size)]
+    return not_finite[0] if not_finite else max(sizes, key=lambda name: sizes[name])

@@ -117,7 +117,8 @@ def sweep(
         and without an epoch
         first_bad_step: the first update whose objective was not finite, counted from 0, or -1,
         first_bad_loss, first_bad_leaf: that objective, and the first of the params that was not
-          finite before that update, or, where only the loss overflowed, the largest one,
+          finite before that update, or, where only the loss overflowed, the largest one: its place
+          among the words of .attrs["flag_meanings"], or -1,
         best_epoch, last_epoch: where the run stopped early if it was told to.
       A run that went bad ends there, with the params from before that update. Runs are NaN after
       their end. With return_params a pair: the dataset, and the params with the axes in front.

@@ -4,12 +4,13 @@ from jaxnn import gradcheck
 from tests import test_wrong_gradients as basic
 from tests import test_wrong_image_gradients as images
 from tests import test_wrong_sequence_gradients as sequences
+from tests import test_wrong_update_rules as rules
 
 MISTAKES = [*basic.WRONG.values(), *images.WRONG.values(), *sequences.WRONG.values()]
 
 
 def test_there_are_far_more_than_sixty():
-    assert len(MISTAKES) + len(sequences.WRONG_RULES) >= 190
+    assert len(MISTAKES) + len(rules.WRONG_RULES) >= 190
 
 
 def test_every_function_with_a_rule_has_one():

@@ -9,53 +9,22 @@ import sys
 import time
 import warnings
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from jaxnn.train import orbax_arrays
-from jaxnn.train.checkpoint import Checkpoint
 from jaxnn.train.errors import (
-    CheckpointDamagedError,
     CheckpointDamagedWarning,
     CheckpointError,
     CheckpointLockedError,
     CheckpointMismatchError,
     CheckpointResumeError,
-    CheckpointVersionWarning,
     CheckpointWriteError,
 )
-from jaxnn.train.part import Part
+from tests.train.checkpoints import IDENTITY, LIKE, assert_same_bits, opened, part_of
 
 ROOT = pathlib.Path(__file__).parents[2]
-IDENTITY = {
-    "setup": "digits_mlp",
-    "axes": {"learning_rate": [0.01, 0.1], "seed": list(range(100))},
-    "versions": {"jax": "0.10.2"},
-}
 FLIPPED = {"first byte flipped": 0.0, "middle flipped": 0.5, "last byte flipped": 1.0}
-LIKE = {"bias": np.zeros((1, 2), np.int32), "kernel": np.zeros((1, 3, 2), np.float32)}
-
-
-def part_of(lanes, epochs):
-    """Every number in it says whose it is."""
-    lanes = np.array(lanes)
-    mark = (100 * lanes + epochs).astype(np.float32)
-    return Part(
-        lanes,
-        epochs,
-        {
-            "bias": np.stack([lanes, lanes], axis=1).astype(np.int32),
-            "kernel": np.broadcast_to(mark[:, None, None], (len(lanes), 3, 2)),
-        },
-        {"test_loss": np.tile(mark[:, None], epochs)},
-    )
-
-
-def opened(directory, **settings):
-    return Checkpoint(directory, settings.pop("identity", IDENTITY), **settings)
 
 
 def epochs_of(checkpoint, lanes):
@@ -68,23 +37,11 @@ def epochs_of(checkpoint, lanes):
     return found
 
 
-def assert_same_bits(actual, expected):
-    assert jax.tree.structure(actual) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
-        a, b = _host(a), _host(b)
-        assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
-
-
 @contextlib.contextmanager
 def warned_of():
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         yield warned
-
-
-def _host(leaf):
-    is_key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
 
 
 def parts_in(directory):
@@ -103,84 +60,6 @@ def after(script, *arguments, **settings):
         [sys.executable, "-c", opening + script, *map(str, arguments)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings,
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "dtype",
-    ["float32", "float64", "float16", "bfloat16", "float8_e4m3fn", "int4", "int8", "int32", "int64",
-     "uint8", "uint32", "uint64", "bool", "complex64"],
-)  # fmt: skip
-def test_every_bit_of_every_dtype_comes_back(tmp_path, dtype):
-    dtype = jnp.dtype(dtype)
-    raw = np.random.default_rng(0).integers(0, 256, (3, 4 * dtype.itemsize), np.uint8)
-    if dtype in (jnp.bool, jnp.int4):
-        raw %= 2
-    carry = {"matrix": raw.view(dtype), "scalar": raw.view(dtype)[:, 0], "zero": np.zeros(3, dtype)}
-    part = Part(np.arange(3), 2, carry, {"loss": raw.view(dtype)[:, :2]})
-    with opened(tmp_path) as checkpoint:
-        checkpoint.save(part)
-        assert_same_bits(checkpoint.newest(carry, range(3)), [part])
-
-
-def test_nan_and_negative_zero_keep_their_bits(tmp_path):
-    odd = np.array([0x7FC12345, 0xFFC00001, 0x80000000, 0x00000001], np.uint32).view(np.float32)
-    part = Part(np.arange(2), 1, np.stack([odd, np.full(4, -0.0, np.float32)]), {})
-    with opened(tmp_path) as checkpoint:
-        checkpoint.save(part)
-        assert_same_bits(checkpoint.newest(part.carry, [0, 1]), [part])
-
-
-def test_every_structure_comes_back(tmp_path):
-    params = {"dense": [{"kernel": np.ones((2, 3), np.float32)}, ()], "a/b.c": (np.ones(2), None)}
-    optimizers = (
-        optax.sgd(0.1, momentum=0.9), optax.adam(0.1), optax.sgd(0.1), optax.add_noise(0.1, 0.5, 0)
-    )  # fmt: skip
-    states = [jax.tree.map(_stacked, optimizer.init(params)) for optimizer in optimizers]
-    carry = {
-        "params": jax.tree.map(_stacked, params),
-        "opt": states,
-        "none": np.zeros((3, 0, 4), bool),
-    }
-    history = {"a/b": np.ones((3, 0)), "": np.ones((3, 0, 2), np.int32)}
-    part = Part(np.array([7, 3, 5]), 0, carry, history)
-    with opened(tmp_path) as checkpoint:
-        checkpoint.save(part)
-        (found,) = checkpoint.newest(jax.eval_shape(lambda: carry), [3, 5, 7])
-    assert_same_bits(found, part)
-
-
-def _stacked(leaf):
-    return jnp.stack([leaf] * 3)
-
-
-def test_random_keys_come_back_as_keys(tmp_path):
-    keys = jax.random.split(jax.random.key(0), 2)
-    with opened(tmp_path) as checkpoint:
-        checkpoint.save(Part(np.arange(2), 1, {"key": keys}, {}))
-        (part,) = checkpoint.newest({"key": keys}, [1])
-    assert part.carry["key"].dtype == keys.dtype
-    assert (jax.random.bits(part.carry["key"][0]) == jax.random.bits(keys[1])).all()
-
-
-def test_orbax_alone_reads_the_arrays(tmp_path):
-    import orbax.checkpoint as ocp
-
-    with opened(tmp_path) as checkpoint:
-        checkpoint.save(part_of([4, 5], 2))
-    (folder,) = tmp_path.glob("process_0/part_*")
-    arrays = ocp.PyTreeCheckpointer().restore(folder / "arrays")
-    assert_same_bits(
-        arrays["carry"],
-        {"0": part_of([4, 5], 2).carry["bias"], "1": part_of([4, 5], 2).carry["kernel"]},
-    )
-
-
-def test_each_process_of_several_writes_its_arrays(tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "process_index", lambda: 1)
-    orbax_arrays._handler.cache_clear()
-    orbax_arrays.write(tmp_path / "arrays", {"a": np.arange(3)})
-    assert_same_bits(orbax_arrays.read(tmp_path / "arrays"), {"a": np.arange(3)})
-    orbax_arrays._handler.cache_clear()
 
 
 def test_nothing_is_found_in_a_new_directory(tmp_path):
@@ -406,57 +285,6 @@ def test_a_save_goes_on_after_room_was_made(tmp_path, monkeypatch):
         assert epochs_of(checkpoint, [0]) == {0: 1}
 
 
-def test_another_sweep_is_refused_with_each_difference(tmp_path):
-    opened(tmp_path).close()
-    seeds = [*range(60), 600, *range(61, 100)]
-    other = {
-        "setup": "mnist_mlp",
-        "axes": {"learning_rate": [0.01, 0.1], "seed": seeds, "l2": [0.0]},
-        "versions": {"jax": "0.11"},
-    }
-    with pytest.raises(CheckpointMismatchError) as caught:
-        opened(tmp_path, identity=other)
-    assert isinstance(caught.value, ValueError)
-    first, setup, seed, l2, last = str(caught.value).splitlines()
-    assert first == f"{tmp_path} belongs to another sweep:"
-    assert setup == '  setup: "digits_mlp" in the directory, "mnist_mlp" now'
-    assert " 59, 60, 61, " in seed
-    assert " 59, 600, 61, " in seed
-    assert l2 == "  axes.l2: absent in the directory, [0.0] now"
-    assert last == "Take the old values back, or choose another directory."
-
-
-def test_true_is_not_one(tmp_path):
-    opened(tmp_path, identity={"fixed": {"bias": True}}).close()
-    with pytest.raises(CheckpointMismatchError, match="bias: true in the directory, 1 now"):
-        opened(tmp_path, identity={"fixed": {"bias": 1}})
-
-
-def test_other_versions_go_on_with_a_warning(tmp_path):
-    opened(tmp_path).close()
-    newer = IDENTITY | {"versions": {"jax": "0.11"}}
-    with pytest.warns(CheckpointVersionWarning, match='jax: "0.10.2" in the directory, "0.11" now'):
-        opened(tmp_path, identity=newer).close()
-
-
-def test_other_arrays_are_refused_by_name(tmp_path):
-    with opened(tmp_path) as checkpoint:
-        checkpoint.save(part_of([0], 1))
-        like = {"bias": LIKE["bias"], "kernel": np.zeros((1, 3, 5), np.float64)}
-        with pytest.raises(CheckpointMismatchError, match=r"\['kernel'\].*3, 2\].*3, 5\]"):
-            checkpoint.newest(like, [0])
-
-
-@pytest.mark.parametrize("damage", [b"", b"{}", b'{"content": 1}', None])
-def test_a_damaged_identity_is_named(tmp_path, damage):
-    with opened(tmp_path) as checkpoint:
-        checkpoint.save(part_of([0], 1))
-    path = tmp_path / "identity.json"
-    path.unlink() if damage is None else path.write_bytes(damage)
-    with pytest.raises(CheckpointDamagedError, match=r"identity\.json.*cannot be read"):
-        opened(tmp_path)
-
-
 def test_resume_says_what_may_be_there(tmp_path):
     with pytest.raises(CheckpointResumeError, match='holds no saved sweep, and resume is "must"'):
         opened(tmp_path / "new", resume="must")
@@ -501,19 +329,6 @@ def test_processes_write_apart_and_read_each_other(tmp_path):
             alone.save(part_of(range(4), epochs))
         assert epochs_of(alone, range(4)) == dict.fromkeys(range(4), 5)
     assert (tmp_path / "process_1" / "part_000000").exists()
-
-
-@pytest.mark.parametrize(
-    ("part", "match"),
-    [
-        (part_of([0, 1], 1)._replace(lanes=np.array([1, 1])), "lanes must be numbers that differ"),
-        (part_of([0, 1], 1)._replace(lanes=np.array([0])), "is not of 1 lanes"),
-        (part_of([0, 1], 1)._replace(epochs=2), "history test_loss of shape"),
-    ],
-)
-def test_a_part_that_does_not_fit_itself_is_refused(tmp_path, part, match):
-    with opened(tmp_path) as checkpoint, pytest.raises(ValueError, match=match):
-        checkpoint.save(part)
 
 
 def test_a_save_says_what_it_took(tmp_path):

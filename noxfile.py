@@ -29,9 +29,10 @@ PEERS = {  # what the benchmarks compare with, by environment
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments go to pytest."""
+    """Run the tests, on every core; arguments go to pytest, -n0 keeps them in one process."""
     _install(session, "tests")
-    session.run("pytest", *session.posargs, env=_data())
+    spread = ("-n", "logical", "--maxprocesses", "8", "--dist", "worksteal")  # 2 GB a process
+    session.run("pytest", *spread, *session.posargs, env=_data())
 
 
 @nox.session

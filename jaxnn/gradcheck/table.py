@@ -4,6 +4,7 @@ A family is a function that gives a list of cases; whoever adds a function adds 
 and whoever adds a module adds a family to FAMILIES.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,7 +35,12 @@ FAMILIES: dict[str, Callable[[], list[Case]]] = {
 
 def cases(*families: str) -> list[Case]:
     """The rows of the table, or of the named families."""
-    return [row for family in families or FAMILIES for row in FAMILIES[family]()]
+    return [row for family in families or FAMILIES for row in _family(family)]
+
+
+@functools.cache  # drawing the params of the layers takes seconds
+def _family(name: str) -> tuple[Case, ...]:
+    return tuple(FAMILIES[name]())
 
 
 def check_case(row: Case, *, seed: int | None = None) -> GradientReport:

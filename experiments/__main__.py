@@ -207,6 +207,8 @@ def _run(options: argparse.Namespace, settings: dict[str, Any]) -> int:
         rows = ledger.write(out / LEDGER, ledger.make())
         seconds = time.perf_counter() - start
         print(f"{LEDGER:<16} {seconds:6.1f} s   {ledger.tally(rows)}", flush=True)
+    elif (out / LEDGER / "results.json").exists():
+        ledger.refresh(out / LEDGER)
     if not (options.names or options.quick):
         status = max(status, _gradients(out, force=options.force))
     _write_index(out)
@@ -280,9 +282,9 @@ def _select(names: Sequence[str]) -> tuple[list[Experiment], bool]:
     return chosen, LEDGER in names or not names
 
 
-def _read_ledger(folder: pathlib.Path) -> dict[str, Any]:
+def _read_ledger(folder: pathlib.Path) -> list[ledger.Row]:
     try:
-        return ledger.read(folder)
+        return ledger.load(folder)[0]
     except results.NoResultsError as error:
         command = f"python -m experiments run {LEDGER}"
         raise results.NoResultsError(f"{error}; `{command}` makes them") from error
@@ -292,14 +294,10 @@ def _claims(options: argparse.Namespace) -> int:
     for claim in options.ids:
         verdicts.check_known(claim)
     names = options.ids or verdicts.claims()
-    mine = {
-        claim: dataclasses.asdict(ledger.answer(claim))
-        for claim in ledger.answered()
-        if claim in names
-    }
-    rows = [row for row in ledger.rows(mine.values(), REPORTS) if row.claim.id in names]
+    mine = [ledger.answer(claim) for claim in ledger.answered() if claim in names]
+    rows = [row for row in ledger.rows(mine, REPORTS) if row.id in names]
     if options.ids:
-        print("\n\n".join(ledger.details(row, mine.get(row.claim.id)) for row in rows))
+        print("\n\n".join(ledger.details(row) for row in rows))
     else:
         print(ledger.table(rows))
     return 0

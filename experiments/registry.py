@@ -10,6 +10,38 @@ from typing import Any
 
 NAMES: tuple[str, ...] = ("learning_rate", "momentum", "l2")
 
+COURSE: tuple[str, ...] = (  # all that the claims name; NAMES are those that are written
+    "activations",
+    "losses",
+    "perceptron",
+    "linear_function",
+    "cost_of_w",
+    "computational_graph",
+    "worked_network",
+    "backprop_equations",
+    "pure_python_network",
+    "depth",
+    "learning_rate",
+    "batch_size",
+    "momentum",
+    "optimizers",
+    "initialization",
+    "learning_curves",
+    "l2",
+    "regularization",
+    "augmentation",
+    "digits_sklearn",
+    "keras_lab",
+    "animals",
+    "cats_and_dogs",
+    "cnn",
+    "softmax_vs_sigmoid",
+    "autoencoder",
+    "recurrent",
+    "attention",
+    "tensors",
+)
+
 _MUST_OFFER = {
     "Config": "a frozen dataclass whose defaults are the full run",
     "QUICK": "a smaller Config: fewer seeds, axis values or epochs, nothing else",

@@ -11,7 +11,7 @@ from experiments.registry import Experiment
 
 DO_NOT_EDIT = "<!-- Written by `python -m experiments run`; changes here are lost. -->"
 _OTHER_PAGES = {
-    "ledger": "The ledger: every number and table of the slides, recomputed",
+    "ledger": "The ledger: every claim of the slides, and what became of it",
     "gradients": "The gradients, each before its judges",
     "benchmarks": "The benchmarks: beside plain JAX, Flax, PyTorch, Keras and scikit-learn",
     "survival": "Survival: a sweep that is killed 200 times",

@@ -28,6 +28,7 @@ class Claim:
       document: the slide document, and line the line of its text that makes the claim.
       heading: the slide's own heading.
       kind: number, table, figure, training or qualitative.
+      experiment: who answers it: "ledger", or the name of an experiment.
       printed: what the slide prints; printed_value: the same as a number or list.
       tolerance: half a unit of the last printed digit, or one for each number of a list.
       expect: what a faithful experiment shows, or how to read value.
@@ -43,6 +44,7 @@ class Claim:
     statement: str
     printed: str
     kind: str = "qualitative"
+    experiment: str = "ledger"
     expect: str = ""
     printed_value: Any = None
     tolerance: Any = 0.0
@@ -54,6 +56,11 @@ class Claim:
     @property
     def place(self) -> str:
         return f"{self.document}, line {self.line}"
+
+    @property
+    def expected(self) -> str:
+        """What a faithful experiment shows, and what is right where the slide is wrong."""
+        return f"{self.expect} Right: {self.correct}".lstrip() if self.correct else self.expect
 
 
 @functools.cache
@@ -84,6 +91,7 @@ class Verdict:
       status: one of STATUSES; "erratum" where the slide is wrong and we show the right value.
       measured: the number, with its interval where chance plays a part.
       evidence: how it was measured, or why it was not.
+      seeds: how many runs it rests on, where chance plays a part.
     """
 
     claim: str
@@ -92,6 +100,7 @@ class Verdict:
     measured: str
     expected: str
     evidence: str
+    seeds: int | None = None
 
     def __post_init__(self) -> None:
         check_known(self.claim)
@@ -127,8 +136,7 @@ def verdict_on(
         status = "reproduced"
     else:
         status = "erratum" if entry.correct else "contradicted"
-    expected = f"{entry.expect} Right: {entry.correct}" if entry.correct else entry.expect
-    return Verdict(claim, entry.statement, status, measured, expected, evidence)
+    return Verdict(claim, entry.statement, status, measured, entry.expected, evidence, seeds)
 
 
 class Interval(NamedTuple):

@@ -93,11 +93,11 @@ def _comparison_table(rows: Sequence[compare.Comparison]) -> str:
     )
 
 
-def check_ledger(committed: dict[str, Any]) -> bool:
+def check_ledger(committed: Sequence[ledger.Row]) -> bool:
     """Computes the ledger again, and answers whether it is as committed."""
     start = time.perf_counter()
     fresh = ledger.make()
-    lines = list(ledger.changes(fresh, committed))
+    lines = list(ledger.changes(fresh, ledger.answers_of(committed)))
     agrees = not any(differs for differs, _ in lines)
     outcome = "as committed" if agrees else "DIFFERS"
     print(f"ledger  {time.perf_counter() - start:.1f} s  {outcome}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Iterable
@@ -84,6 +85,26 @@ def answer(claim: str) -> Answer:
     return Answer(claim, status(entry, measured), measured)
 
 
+def verdict(claim: str) -> verdicts.Verdict:
+    """The ledger's answer as a verdict, for an experiment whose page shows the claim too."""
+    entry, found = verdicts.claims()[claim], answer(claim)
+    measured = "" if found.measured is None else shown(found.measured)
+    evidence = found.reason or method(claim)
+    return verdicts.Verdict(
+        claim, entry.statement, found.status, measured, entry.expected, evidence
+    )
+
+
+def method(claim: str) -> str:
+    """How the ledger answers it: the function, and the first line of its docstring."""
+    function = _FUNCTIONS.get(claim)
+    if function is None:
+        return ""
+    module = function.__module__.replace(".", "/")
+    about = (inspect.getdoc(function) or "").partition("\n")[0]
+    return f"recomputed by {function.__name__} of {module}.py{': ' if about else ''}{about}"
+
+
 def status(claim: verdicts.Claim, measured: Any) -> str:
     """What the verdict is: we must find the right value, and the slide must print it.
 
@@ -108,6 +129,13 @@ def agree(a: Any, b: Any, tolerance: Any = 0.0, *, relative: float = 1e-9) -> bo
     if any(value is None or isinstance(value, str) for value in (a, b)):
         return bool(a == b)
     return math.isclose(a, b, rel_tol=relative, abs_tol=tolerance or 1e-12)
+
+
+def shown(value: Any, form: str = ".9g") -> str:
+    """Numbers in nine digits, or in another form; lists in brackets."""
+    if isinstance(value, list):
+        return f"[{', '.join(shown(item, form) for item in value)}]"
+    return format(value, form) if isinstance(value, float) else str(value)
 
 
 def plain(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """The 2-2-2 network that cnn_session works through, and BP1 to BP4 on it."""
 
+import functools
+
 import jax.numpy as jnp
 
 from experiments.ledger.register import answers
@@ -100,8 +102,18 @@ PARTS = {  # claims about a part of what a function gives
     "bp1-output-delta": (deltas, 0),
     "bp2-hidden-delta": (deltas, 1),
 }
+
+
+def _part_of(function, part):
+    @functools.wraps(function)
+    def part_fn(**inputs):
+        return function(**inputs)[part]
+
+    return part_fn
+
+
 for claim, (function, part) in PARTS.items():
-    answers(claim)(lambda function=function, part=part, **inputs: function(**inputs)[part])
+    answers(claim)(_part_of(function, part))
 
 
 @answers("cnn-implied-targets")

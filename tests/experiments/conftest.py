@@ -9,7 +9,6 @@ import pytest
 import experiments
 from experiments import __main__ as command_line
 from experiments import gradients, ledger, registry, store
-from experiments.ledger import record
 from experiments.ledger.register import Answer
 
 TOY = '''
@@ -102,7 +101,7 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(command_line, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(command_line, "BUILD", tmp_path / "build")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions may share a second
-    monkeypatch.setattr(ledger, "make", lambda: record.of([TOY_ANSWER]))
+    monkeypatch.setattr(ledger, "make", lambda: [TOY_ANSWER])
     importlib.invalidate_caches()
     yield path
     sys.modules.pop("experiments.toy", None)

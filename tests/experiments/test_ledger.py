@@ -1,19 +1,22 @@
 """The ledger as committed, and what makes a verdict."""
 
+import collections
 import dataclasses
+import pathlib
 
 import pytest
 
 from experiments import ledger, registry, results, verdicts
 from experiments.__main__ import main
-from experiments.ledger import pages, record, register
+from experiments.ledger import record, register
 from experiments.ledger.register import Answer, NotJudgedError
 from experiments.verdicts import Claim
 from jaxnn import activations
 
 FOLDER = results.ROOT / "reports" / "ledger"
 ANSWER = Answer("sigmoid-at-1", "reproduced", 0.731058)
-NUMBERS = [claim for claim in verdicts.claims().values() if claim.kind in ("number", "table")]
+CLAIMS = verdicts.claims().values()
+IDS = pathlib.Path(__file__).with_name("claim_ids.txt").read_text("utf-8").split()
 
 
 def a_claim(**fields):
@@ -26,52 +29,84 @@ def present():
     return ledger.make()
 
 
-def test_all_numbers_and_tables_of_the_slides_are_there():
-    assert len(NUMBERS) == 192
-    assert len({claim.id for claim in NUMBERS}) == 192
+def test_all_claims_of_the_slides_are_there_once():
+    assert len(IDS) == 364
+    assert list(verdicts.claims()) == IDS
+    documents = collections.Counter(claim.document for claim in CLAIMS)
+    assert documents == {
+        "r_tutorial": 66, "basics": 56, "chapter5": 81, "ann_session": 86, "cnn_session": 75
+    }  # fmt: skip
+
+
+def test_every_claim_has_an_owner_of_a_known_name():
+    names = ("ledger", *registry.COURSE)
+    assert {claim.experiment for claim in CLAIMS} <= set(names)
+    assert [name for name in registry.COURSE if name in registry.NAMES] == list(registry.NAMES)
 
 
 def test_every_erratum_has_the_right_value_and_a_reason():
-    for claim in NUMBERS:
+    for claim in CLAIMS:
         assert bool(claim.correct) == bool(claim.why), claim.id
-    assert sum(bool(claim.correct) for claim in NUMBERS) == 32
+    assert sum(bool(claim.correct) for claim in CLAIMS) == 81
 
 
 def test_what_is_printed_and_right_follow_the_verdict():
     """From claims.toml alone: an erratum's printed number is off, any other one is not."""
-    for claim in NUMBERS:
+    for claim in CLAIMS:
         if claim.printed_value is not None and claim.value is not None:
             near = register.agree(claim.value, claim.printed_value, claim.tolerance)
             assert near != bool(claim.correct), claim.id
 
 
 def test_the_committed_answers_are_the_present_ones(present):
-    differences = [
-        line for differs, line in ledger.changes(present, ledger.read(FOLDER)) if differs
-    ]
+    committed = ledger.answers_of(ledger.load(FOLDER)[0])
+    differences = [line for differs, line in ledger.changes(present, committed) if differs]
     assert differences == []
 
 
 def test_no_claim_is_contradicted_and_only_missing_data_go_unjudged(present):
-    for answer in present["answers"]:
-        claim = verdicts.claims()[answer["claim"]]
-        if answer["status"] != "not judged":
+    for answer in present:
+        claim = verdicts.claims()[answer.claim]
+        if answer.status != "not judged":
             expected = "erratum" if claim.correct else "reproduced"
-            assert answer["status"] == expected, claim.id
-    open_claims = {a["claim"] for a in present["answers"] if a["status"] == "not judged"}
+            assert answer.status == expected, claim.id
+    open_claims = {answer.claim for answer in present if answer.status == "not judged"}
     assert open_claims <= {"r-train-costs", "mnist-shapes"}
 
 
-def test_the_committed_page_is_the_present_one():
-    rows = ledger.rows(ledger.read(FOLDER)["answers"], FOLDER.parent)
-    assert ledger.page(rows) == (FOLDER / "README.md").read_text("utf-8")
+def test_the_committed_record_and_page_are_what_the_committed_reports_say():
+    committed, _ = ledger.load(FOLDER)
+    present = ledger.rows(ledger.answers_of(committed), FOLDER.parent)
+    assert present == committed, "`python -m experiments run NAME` keeps the ledger in step"
+    assert ledger.page(committed) == (FOLDER / "README.md").read_text("utf-8")
 
 
-def test_the_page_has_every_number_and_table_once():
+def test_the_record_and_the_page_have_every_claim_once():
+    assert [row.id for row in ledger.load(FOLDER)[0]] == IDS
     page = (FOLDER / "README.md").read_text("utf-8")
     tables = page.partition("## r\\_tutorial")[2]
-    for claim in NUMBERS:
-        assert tables.count(f"`{claim.id}`") == 1, claim.id
+    for claim in IDS:
+        assert tables.count(f"`{claim}`") == 1, claim
+
+
+def test_a_claim_that_nobody_judged_says_who_is_to():
+    for row in ledger.load(FOLDER)[0]:
+        assert row.status in verdicts.STATUSES
+        assert row.evidence, row.id
+        if row.experiment not in ("ledger", *registry.NAMES):
+            reason = f"its experiment {row.experiment} has no results"
+            assert (row.status, row.evidence) == ("not judged", reason)
+
+
+def test_who_answers_a_claim_answers_all_that_name_it_and_nobody_disagrees():
+    for row in ledger.load(FOLDER)[0]:
+        assert row.experiment == verdicts.claims()[row.id].experiment, row.id
+        if row.experiment != "ledger":
+            assert not row.evidence.endswith("has no verdict on it"), row.id
+        for name in row.also:
+            given = results.load(FOLDER.parent / name)[1]["verdicts"]
+            (status,) = (v["status"] for v in given if v["claim"] == row.id)
+            assert status == row.status, (row.id, name)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +182,7 @@ def test_a_claim_is_answered_once_and_exists():
 )
 def test_changes_name_what_is_not_as_committed(now, differs, line):
     after = dataclasses.replace(ANSWER, **now)
-    found = list(ledger.changes(record.of([after]), record.of([ANSWER])))
+    found = list(ledger.changes([after], [ANSWER]))
     assert bool(found) == (line is not None)
     if line is not None:
         assert found[0][0] == differs
@@ -159,7 +194,7 @@ def test_verify_fails_where_a_verdict_of_the_ledger_changed(toy, monkeypatch, ca
     assert registry.load("toy").module.RUNS == []
     assert main(["verify", "ledger"]) == 0
     changed = dataclasses.replace(ANSWER, status="contradicted")
-    monkeypatch.setattr(ledger, "make", lambda: record.of([changed]))
+    monkeypatch.setattr(ledger, "make", lambda: [changed])
     assert main(["verify", "ledger", "--quick"]) == 1
     printed = capsys.readouterr().out
     assert "DIFFERS: sigmoid-at-1: reproduced as committed, contradicted here" in printed
@@ -190,7 +225,7 @@ def test_claims_shows_a_line_for_each(monkeypatch, capsys):
     assert set(verdicts.claims()) <= set(lines)
     assert lines["sigmoid-at-1"].endswith("reproduced")
     assert lines["lr-too-big"].endswith("reproduced")  # of the toy experiment
-    assert lines["sigmoid-at-2"].endswith("not run")
+    assert lines["sigmoid-at-2"].endswith("not judged")
 
 
 def test_an_unknown_claim_is_refused_with_the_nearest_names(capsys):
@@ -200,10 +235,41 @@ def test_an_unknown_claim_is_refused_with_the_nearest_names(capsys):
 
 
 def test_numbers_are_shown_to_nine_digits_and_lists_in_brackets():
-    shown = pages.shown([1 / 3, [2, 0.0], "inf"])
+    shown = register.shown([1 / 3, [2, 0.0], "inf"])
     assert shown == "[0.333333333, [2, 0], inf]"
 
 
 def test_answers_are_plain_records():
     fields = [field.name for field in dataclasses.fields(Answer)]
     assert fields == ["claim", "status", "measured", "reason", "lacks_data"]
+
+
+def test_a_record_that_is_cut_off_or_of_another_form_is_no_record(tmp_path):
+    for text in ('{"claims": [', '{"answers": []}', '{"claims": [{"id": "e-constant"}]}'):
+        (tmp_path / "results.json").write_text(text, "utf-8")
+        with pytest.raises(results.NoResultsError, match="no complete results"):
+            ledger.load(tmp_path)
+
+
+def test_of_several_who_judged_it_the_one_that_the_claim_names_is_believed(tmp_path, monkeypatch):
+    def loaded(folder):
+        status = {"momentum": "contradicted", "learning_rate": "reproduced"}.get(folder.name)
+        if status is None:
+            raise results.NoResultsError
+        verdict = {"claim": "lr-too-big", "status": status, "measured": "", "evidence": "e"}
+        return None, {"verdicts": [verdict]}
+
+    monkeypatch.setattr(results, "load", loaded)
+    (row,) = (row for row in record.rows([], tmp_path) if row.id == "lr-too-big")
+    assert (row.experiment, row.status, row.also) == ("learning_rate", "reproduced", ["momentum"])
+    (row,) = (row for row in record.rows([], tmp_path) if row.id == "lr-too-small")
+    assert row.evidence == "its experiment learning_rate has no verdict on it"
+    (row,) = (row for row in record.rows([], tmp_path) if row.id == "l2-penalty")
+    assert row.evidence == "its experiment l2 has no results"
+
+
+def test_an_experiment_can_show_a_claim_of_the_ledger():
+    verdict = ledger.verdict("sigmoid-at-2")
+    assert (verdict.status, verdict.measured[:6]) == ("erratum", "0.8807")
+    assert "Right: 0.881" in verdict.expected
+    assert verdict.evidence == "recomputed by sigmoid of experiments/ledger/activations.py"

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments import ledger, registry, report, results, style, verdicts
+from experiments import registry, report, results, style
 
 REPORTS = results.ROOT / "reports"
 
@@ -13,15 +13,6 @@ REPORTS = results.ROOT / "reports"
 @pytest.fixture(params=registry.NAMES)
 def experiment(request):
     return registry.load(request.param)
-
-
-def test_every_claim_is_answered_by_one_experiment_or_by_the_ledger():
-    answered = [
-        verdict["claim"]
-        for name in registry.NAMES
-        for verdict in results.load(REPORTS / name)[1]["verdicts"]
-    ]
-    assert sorted([*answered, *ledger.answered()]) == sorted(verdicts.claims())
 
 
 def test_the_committed_results_are_of_the_full_run(experiment):

@@ -68,7 +68,7 @@ def test_an_unknown_claim_or_status_is_refused():
 
 def test_a_verdict_is_a_plain_record():
     fields = [field.name for field in dataclasses.fields(Verdict)]
-    assert fields == ["claim", "statement", "status", "measured", "expected", "evidence"]
+    assert fields == ["claim", "statement", "status", "measured", "expected", "evidence", "seeds"]
 
 
 def test_the_interval_is_scipys():

@@ -23,6 +23,7 @@ class Dataset:
     Attributes:
       classes: the name of each label 0, 1, ...; () for regression.
       scale: the run divides the inputs by it (255.0 maps uint8 pixels to [0, 1]).
+      validation: examples to choose hyperparameters on, where some are held out.
     """
 
     name: str
@@ -30,10 +31,14 @@ class Dataset:
     test: Examples | None
     classes: tuple[str, ...]
     scale: float
+    validation: Examples | None = dataclasses.field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
         inputs = self.train.inputs
-        sizes = f"train={len(inputs)}, test={len(self.test.inputs) if self.test else None}"
+        held_out = f"validation={len(self.validation.inputs)}, " if self.validation else ""
+        sizes = (
+            f"train={len(inputs)}, {held_out}test={len(self.test.inputs) if self.test else None}"
+        )
         kind = f"classes={len(self.classes)}" if self.classes else "regression"
         return f"Dataset({self.name!r}, {sizes}, {inputs.dtype}{list(inputs.shape[1:])}, {kind})"
 
@@ -64,6 +69,31 @@ def from_arrays(
     Raises:
       ValueError, TypeError: the arrays do not fit together; the message says where and what to do.
     """
+    made = assemble(
+        train_inputs,
+        train_labels,
+        test_inputs,
+        test_labels,
+        name=name,
+        classes=classes,
+        scale=scale,
+    )
+    if made.test is not None and made.classes:
+        _check_trained_on(made.train.labels, made.test.labels, made.classes)
+    return made
+
+
+def assemble(
+    train_inputs: ArrayLike,
+    train_labels: ArrayLike,
+    test_inputs: ArrayLike | None = None,
+    test_labels: ArrayLike | None = None,
+    *,
+    name: str = "arrays",
+    classes: Sequence[str] | None = None,
+    scale: float = 1.0,
+) -> Dataset:
+    """`from_arrays` of training examples that need not show every class."""
     if (test_inputs is None) != (test_labels is None):
         raise ValueError("only one of test_inputs and test_labels was given: give both or none")
     if not (np.isfinite(scale) and scale > 0):
@@ -165,6 +195,17 @@ def _check_labels(labels: np.ndarray, classes: tuple[str, ...], what: str) -> No
         raise ValueError(
             f"{what}[{row}] is {labels[row]}, but the {len(classes)} classes allow "
             f"0 to {len(classes) - 1}: name every class in classes="
+        )
+
+
+def _check_trained_on(train: np.ndarray, test: np.ndarray, classes: tuple[str, ...]) -> None:
+    missing = np.setdiff1d(test, train)
+    if len(missing):
+        rows = np.flatnonzero(test == missing[0])
+        raise ValueError(
+            f"test_labels[{rows[0]}] is {missing[0]} ({classes[missing[0]]!r}), as in {len(rows)}"
+            " rows, but no training example is of that class: leave these rows out, or split with"
+            " data.split_rows"
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxnn import checks
-from jaxnn.data.dataset import Dataset, Examples, from_arrays
+from jaxnn.data.dataset import Dataset, Examples, assemble
 
 SAMPLE = 64  # examples that stand for all of them in the fingerprint
 
@@ -57,7 +57,7 @@ class Stream(Dataset):
         return sums.hexdigest()
 
     def _checked(self, inputs: ArrayLike, labels: ArrayLike) -> Examples:
-        made = from_arrays(_frozen(inputs), _frozen(labels), classes=self.classes)
+        made = assemble(_frozen(inputs), _frozen(labels), classes=self.classes)
         for what, a, b in zip(("inputs", "labels"), made.train, self.train, strict=True):
             if (a.shape[1:], a.dtype) != (b.shape[1:], b.dtype):
                 raise ValueError(
@@ -116,7 +116,7 @@ def from_source(
                 " classes=() for regression"
             )
         classes = [str(index) for index in range(int(np.max(source.labels)) + 1)]
-    made = from_arrays(
+    made = assemble(
         *first, test_inputs, test_labels, name=name, classes=classes, scale=scale
     )  # fmt: skip
     shapes: Any = (jax.ShapeDtypeStruct((len(source), *a.shape[1:]), a.dtype) for a in made.train)

@@ -15,8 +15,10 @@ def evaluations(run, carry, lane, epoch, arrays):
 
     def evaluate():
         row: dict[str, jax.Array] = {}
+        held_out = arrays.validation
         if lane.validation is not None:
             held_out = jax.tree.map(lambda leaf: leaf[lane.validation], arrays.train)
+        if held_out is not None:
             row |= _evaluate(run, carry, "validation", held_out, arrays.scale)
         if arrays.test is not None:
             row |= _evaluate(run, carry, "test", arrays.test, arrays.scale)

@@ -232,7 +232,7 @@ def _digest(dataset: Dataset) -> str:
     if isinstance(dataset, Stream):
         sums.update(dataset.fingerprint().encode())
     in_memory = program.arrays_of(dataset)
-    for leaf in jax.tree.leaves((in_memory.train, in_memory.test)):
+    for leaf in jax.tree.leaves((in_memory.train, in_memory.test, in_memory.validation)):
         sums.update(repr((leaf.dtype, leaf.shape)).encode())
         sums.update(np.ascontiguousarray(leaf).data)
     return sums.hexdigest()

@@ -198,7 +198,8 @@ def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int]) -> Bytes:
         carry.params, carry.state, x, jax.eval_shape(lambda: jax.random.key(0)),
     )  # fmt: skip
     saved = _num_bytes(forward)
-    test_set = saved // batch * len(dataset.test.inputs if dataset.test else ())
+    parts = [part for part in (dataset.validation, dataset.test) if part]
+    largest = saved // batch * max((len(part.inputs) for part in parts), default=0)
     streamed = 0
     if isinstance(dataset, Stream):
         streamed = streaming.memory(batch, order_shape[0], dataset)
@@ -208,7 +209,7 @@ def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int]) -> Bytes:
         order=4 * order_shape[0] * order_shape[1],
         work=2 * saved
         + _num_bytes(carry.params)
-        + min(evaluation.EVALUATION_BYTES, test_set)
+        + min(evaluation.EVALUATION_BYTES, largest)
         + streamed,
     )
 

@@ -60,6 +60,7 @@ class Arrays(NamedTuple):
     """The data as they lie on the device; the training examples of a stream do not."""
 
     train: Examples | None
+    validation: Examples | None
     test: Examples | None
     scale: Any  # a scalar
 
@@ -85,7 +86,8 @@ class LaneInputs(NamedTuple):
 def arrays_of(dataset: Dataset) -> Arrays:
     """The data of a run, as host arrays; not the training examples of a stream."""
     train = None if isinstance(dataset, Stream) else dataset.train
-    return Arrays(train, dataset.test, np.asarray(dataset.scale, float_dtype()))
+    scale = np.asarray(dataset.scale, float_dtype())
+    return Arrays(train, dataset.validation, dataset.test, scale)
 
 
 @functools.lru_cache(maxsize=64)

@@ -127,7 +127,11 @@ class Run:
 
     def splits(self, dataset: Dataset) -> list[str]:
         """The parts of the data of which losses and metrics are recorded."""
-        present = {"train": True, "validation": self.folds, "test": dataset.test}
+        present = {
+            "train": True,
+            "validation": self.folds or dataset.validation,
+            "test": dataset.test,
+        }
         return [name for name, is_there in present.items() if is_there]
 
     def recorded(self, dataset: Dataset) -> list[str]:
@@ -165,6 +169,11 @@ class Run:
                 "the data must be a Dataset, as data.load and data.from_arrays give it, got a"
                 f" {type(dataset).__name__}"
             )
+        if self.folds and dataset.validation:
+            raise ValueError(
+                f"{dataset.name} comes with examples for validation, and the run has"
+                f" folds={self.folds}: leave one of them out"
+            )
         self._check_names(dataset, hyperparameters)
         self.num_batches(len(dataset.train.inputs))
         self.gradient_fn()
@@ -177,8 +186,9 @@ class Run:
             _check_classes(dataset, out_shape, self.model.name)
         else:
             _check_labels(dataset.train.labels, out_shape, self.model.name, dataset.name)
-        if dataset.test is not None:
-            _check_labels(dataset.test.labels, out_shape, self.model.name, dataset.name)
+        for part in (dataset.validation, dataset.test):
+            if part is not None:
+                _check_labels(part.labels, out_shape, self.model.name, dataset.name)
         targets = self._check_augment(one)
         against = {name: (metric, one.labels) for name, metric in self.metrics.items()}
         for name, (function, y) in ({"loss": (self.loss, targets)} | against).items():
@@ -202,7 +212,8 @@ class Run:
         if self.early_stopping and self.early_stopping.monitor not in recorded:
             raise ValueError(
                 f"early stopping watches {self.early_stopping.monitor}, but the run records"
-                f" {', '.join(recorded)}: name one of them (folds=5 holds out a validation set)"
+                f" {', '.join(recorded)}: name one of them (folds=5 holds out a validation set,"
+                " as data.hold_out does)"
             )
         twice = [name for position, name in enumerate(names) if name in names[:position]]
         if twice:

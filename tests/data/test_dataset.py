@@ -87,6 +87,11 @@ NAN = np.array([[0, 1], [2, np.nan], [np.inf, 0], [0, 0]])
         (ValueError, r"train_labels holds -1: ", (X, Y - 1)),
         (ValueError, r"train_labels holds 4294967296: ", (X, Y * 2**31)),
         (ValueError, r"test_labels\[0\] is 3, but the 3 classes allow 0 to 2", (X, Y, X[:1], [3])),
+        (
+            ValueError,
+            r"test_labels\[1\] is 1 \('1'\), as in 2 rows, but no training example is",
+            (X, [0, 2, 0, 2], X[:3], [0, 1, 1]),
+        ),
         (TypeError, r"test_labels is floating but there are 3 classes", (X, Y, X[:1], [0.0])),
         (ValueError, r"of test_inputs is float32\[1\], .* float32\[2\]", (X, Y, X[:, 1:], Y)),
         (ValueError, r"of test_inputs is uint8\[2\]", (X, Y, X.astype(np.uint8), Y)),

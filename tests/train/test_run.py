@@ -63,6 +63,13 @@ def test_labels_that_the_outputs_cannot_stand_for_are_refused(blobs):
         run(outputs=2).check_against(blobs)
 
 
+def test_examples_to_choose_on_are_measured_and_exclude_folds(blobs):
+    held = data.hold_out(blobs, 20)
+    assert run().splits(held) == ["train", "validation", "test"]
+    with pytest.raises(ValueError, match=r"blobs comes with examples for validation.* folds=3"):
+        run(folds=3).check_against(held)
+
+
 def test_images_that_were_not_flattened_are_refused():
     images = data.from_arrays(np.zeros((6, 4, 4), np.float32), np.zeros(6, np.int32))
     with pytest.raises(ValueError, match=r"predictions of shape \(4, 3\) per example.*flatten"):

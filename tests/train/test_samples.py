@@ -67,6 +67,16 @@ def test_a_fold_is_the_run_on_the_rest_of_the_data(blobs, batch_size):
     np.testing.assert_allclose(fold.validation_loss, apart.test_loss, rtol=1e-5)
 
 
+def test_examples_that_the_data_hold_out_are_measured_as_those_to_test_on(blobs):
+    held = data.hold_out(blobs, 30, seed=1)
+    on_them = data.from_arrays(*held.train, *held.validation, classes=blobs.classes)
+    both = train.fit(setup, held, seed=2).history
+    apart = train.fit(setup, on_them, seed=2).history
+    np.testing.assert_allclose(both.train_loss, apart.train_loss, rtol=1e-6)
+    np.testing.assert_allclose(both.validation_loss, apart.test_loss, rtol=1e-6)
+    assert (both.validation_loss != both.test_loss).any()
+
+
 def test_training_sets_of_any_size_share_one_program(blobs):
     history = train.sweep(setup, blobs, train_size=[15, 40, 90], seed=range(2))
     assert history.attrs["programs"] == 1

@@ -67,13 +67,15 @@ def _list(root: Path) -> int:
             )
             continue
         sizes = " + ".join(f"{size:,} {split}" for split, size in record.sizes.items())
+        if record.otherwise and published.prepared_folder(record.otherwise, root):
+            record = record.otherwise
         folder, raw = published.prepared_folder(record, root), published.raw_folder(record, root)
         where = "not here    "
         if folder is not None:
             where = f"prepared    {_megabytes(folder)} in {folder}"
         elif raw.is_dir():
             where = f"as files    {_megabytes(raw)} in {raw}"
-        elif record.listing is None:
+        elif record.listing is None or record.otherwise is not None:
             where += "`prepare` downloads it"
         shape = "x".join(map(str, record.shape))
         print(
@@ -122,11 +124,12 @@ def _check(name: str, root: Path) -> str | None:
         from jaxnn.data import builder
 
         found.append(f"{builder.check_files(record, root)} files as published")
-    folder = published.prepared_folder(record, root)
-    if folder is not None:
-        published.decode(record, folder)
-        known = "as published" if record.sha256 else "readable; their SHA-256 is not registered"
-        found.append(f"all arrays {known}")
+    for version in filter(None, (record, record.otherwise)):
+        folder = published.prepared_folder(version, root)
+        if folder is not None:
+            published.decode(version, folder)
+            known = "as published" if version.sha256 else "readable, of no registered SHA-256"
+            found.append(f"all arrays of {version.version} {known}")
     return ", ".join(found) or None
 
 

@@ -1,7 +1,7 @@
 """Data sets by name, or from arrays, checked and ready for a run; without TensorFlow."""
 
 from jaxnn.data import toy
-from jaxnn.data.catalog import load
+from jaxnn.data.catalog import load, load_stream
 from jaxnn.data.dataset import Dataset, Examples, from_arrays
 from jaxnn.data.errors import DataCorruptError, DataNotFoundError
 from jaxnn.data.image_folder import from_image_folder
@@ -32,6 +32,7 @@ __all__ = [
     "hold_out",
     "label_noise",
     "load",
+    "load_stream",
     "min_max",
     "noisy_labels",
     "one_hot",

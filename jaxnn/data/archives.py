@@ -9,7 +9,7 @@ import io
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jaxnn.data.errors import DataCorruptError
@@ -19,9 +19,13 @@ MAX_TOTAL = 1 << 29  # bytes of all of them
 
 
 def zip_members(
-    path: str | os.PathLike[str], *, max_member: int = MAX_MEMBER, max_total: int = MAX_TOTAL
+    path: str | os.PathLike[str],
+    *,
+    max_member: int = MAX_MEMBER,
+    max_total: int = MAX_TOTAL,
+    wanted: Callable[[str], bool] = lambda name: True,
 ) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of each file in a zip, sorted by name, one at a time.
+    """(name, content) of each wanted file in a zip, sorted by name, one at a time.
 
     Raises:
       DataCorruptError: it is no whole zip, has a name twice or one that points outside, or unpacks
@@ -30,6 +34,7 @@ def zip_members(
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted((m for m in archive.infolist() if not m.is_dir()), key=_name)
+            members = [member for member in members if wanted(member.filename)]
             _check([(m.filename, m.file_size) for m in members], path, max_member, max_total)
             for member in members:
                 with archive.open(member) as file:

@@ -7,28 +7,33 @@ and the Image feature encodes an array by tf.image. Yielding PNG or JPEG bytes g
 import contextlib
 import hashlib
 import os
+import shutil
 import sys
+import uuid
 from collections.abc import Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import checksums
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-from jaxnn.data import cache, listing, sources
+from jaxnn.data import cache, download, listing, sources
 from jaxnn.data.errors import DataCorruptError, DataNotFoundError
-from jaxnn.data.published import Published, raw_folder
+from jaxnn.data.published import MIRROR, Published, raw_folder
+
+_AT_ONCE = 8  # downloads
 
 
 def prepare(published: Published, root: Path) -> Path:
     """Writes name/version as the stock builder does, from the publisher's files; returns it.
 
-    TFDS's download manager fetches them and compares them with the registered sizes and SHA-256.
-    Files that lie in root/../raw/name or root/downloads/manual already are taken from there, and
-    checked just so. The folder is made in root, or in the user's cache where root is read-only.
+    Files that lie in root/../raw/name or root/downloads/manual already are taken from there, others
+    are downloaded (`download.fetch`). TFDS's download manager then compares all of them with the
+    registered sizes and SHA-256. The folder is made in root, or in the user's cache where root is
+    read-only.
 
     Raises:
       DataNotFoundError: the files could not be fetched, or the folder could not be written.
@@ -37,14 +42,10 @@ def prepare(published: Published, root: Path) -> Path:
     places = [root] if cache.is_writable(root) else cache.user_folders("tfds", root)
     base = places[0] if places else root
     folder = base / published.name / published.version
-    raw = raw_folder(published, root)
-    config = tfds.download.DownloadConfig(
-        manual_dir=raw if raw.is_dir() else root / "downloads" / "manual",
-        try_download_gcs=False,
-    )
     try:
-        builder_class = _builder_class(published, raw)
-        _check_reachable(builder_class.url_infos, config.manual_dir)
+        files = _gather(published, root, base)
+        config = tfds.download.DownloadConfig(manual_dir=files, try_download_gcs=False)
+        builder_class = _builder_class(published, files)
         with _quiet():
             builder = builder_class(data_dir=base, file_format="array_record")
             builder.download_and_prepare(download_dir=base / "downloads", download_config=config)
@@ -56,8 +57,8 @@ def prepare(published: Published, root: Path) -> Path:
             raise DataNotFoundError(
                 f"{published.name} is not at hand: there is no "
                 f"{published.name}/{published.version} in {root}, and it could not be made"
-                f"{' there' if base == root else f' in {base}'} ({_reason(error)}); set "
-                f"TFDS_DATA_DIR to the folder that holds it, or {_remedy(published, raw)} and run "
+                f"{' there' if base == root else f' in {base}'} ({error}); set "
+                f"TFDS_DATA_DIR to the folder that holds it, or {_remedy(published, root)} and run "
                 "this again"
             ) from error
     return folder
@@ -91,7 +92,60 @@ def registered_files(published: Published) -> dict[str, checksums.UrlInfo]:
     return checksums.load_url_infos(published.checksums or stock)
 
 
-def _builder_class(published: Published, raw: Path) -> type[tfds.core.GeneratorBasedBuilder]:
+def _gather(published: Published, root: Path, base: Path) -> Path:
+    """The folder that holds all of the publisher's files, fetched where they are not at hand."""
+    raw, mirror = raw_folder(published, root), os.environ.get(MIRROR, "").rstrip("/")
+    wanted: dict[str, tuple[str, str, int | None]]  # name -> address, SHA-256, size
+    if published.listing is not None:
+        if raw.is_dir() or not mirror:
+            return raw
+        known = listing.read(published.listing)
+        wanted = {
+            name: (f"{mirror}/{published.name}/{name}", start, None)
+            for name, start in known.items()
+        }
+    else:
+        wanted = {
+            name: (f"{mirror}/{published.name}/{name}" if mirror else url, info.checksum, info.size)
+            for url, info in registered_files(published).items()
+            for name in [_file_name(url)]
+        }
+    target = base / "downloads" / published.name  # MNIST and Fashion-MNIST have the same file names
+    places = [raw, root / "downloads" / "manual", target]
+    for place in places:
+        if all((place / name).is_file() for name in wanted):
+            return place
+
+    def fetch_fn(name: str) -> None:
+        url, sha256, size = wanted[name]
+        at_hand = [place / name for place in places if (place / name).is_file()]
+        if at_hand and not (target / name).exists():
+            _copy(at_hand[0], target / name, sha256)
+            return
+        try:
+            download.fetch(url, target / name, sha256=sha256, size=size)
+        except DataCorruptError as error:
+            raise DataCorruptError(f"not the published {published.name}: {error}") from error
+
+    if published.listing is None:
+        for name in wanted:
+            fetch_fn(name)
+    else:  # thousands, and small
+        with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(fetch_fn, wanted))
+    return target
+
+
+def _copy(path: Path, target: Path, sha256: str) -> None:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise DataCorruptError(f"{path} was changed or cut off: copy the original there again")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    shutil.copyfile(path, temporary)
+    os.replace(temporary, target)
+
+
+def _builder_class(published: Published, files_in: Path) -> type[tfds.core.GeneratorBasedBuilder]:
     class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
         name = published.name
         VERSION = tfds.core.Version(published.version)
@@ -110,10 +164,10 @@ def _builder_class(published: Published, raw: Path) -> type[tfds.core.GeneratorB
             if published.listing is None:
                 paths = dl_manager.download({_file_name(url): url for url in self.url_infos})
                 files = {name: Path(path) for name, path in paths.items()}  # not epath's
-            elif raw.is_dir():
-                files = listing.check(raw, published.listing)
+            elif files_in.is_dir():
+                files = listing.check(files_in, published.listing)
             else:
-                raise FileNotFoundError(f"{raw} is not there")
+                raise FileNotFoundError(f"{files_in} is not there")
             examples = sources.FORMS[published.form](published, files)
             return {split: self._generate_examples(rows) for split, rows in examples.items()}
 
@@ -140,29 +194,15 @@ def _field(published: Published) -> str:
     return "image" if len(published.shape) == 3 else "inputs"
 
 
-def _remedy(published: Published, raw: Path) -> str:
+def _remedy(published: Published, root: Path) -> str:
     if published.listing is None:
         return "connect to the internet"
-    return f"put the files of {published.home} into {raw}"
+    raw = raw_folder(published, root)
+    return f"put the files of {published.home} into {raw}, or {MIRROR} to where a copy is served"
 
 
 def _file_name(url: str) -> str:
     return url.rsplit("/", 1)[-1]
-
-
-def _check_reachable(urls: dict, manual: Path) -> None:
-    # TFDS tries ten times with growing pauses, which takes minutes where there is no network.
-    missing = [url for url in urls if not (manual / _file_name(url)).is_file()]
-    if missing:
-        with requests.get(missing[0], stream=True, timeout=10) as response:
-            response.raise_for_status()
-
-
-def _reason(error: Exception) -> str:
-    if not isinstance(error, requests.RequestException):
-        return str(error)
-    url = error.request.url if error.request is not None else "its files"
-    return f"the download of {url!s} failed with {type(error).__name__}"
 
 
 @contextlib.contextmanager

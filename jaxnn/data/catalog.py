@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxnn.data import embedded, published
+from jaxnn.data import embedded, parts, published
 from jaxnn.data.dataset import Dataset
+from jaxnn.data.stream import Stream
 
 _CHECKSUMS = Path(__file__).parent / "checksums"
 _SIMPSONS = (
@@ -57,7 +58,7 @@ PUBLISHED = {
         home="https://github.com/zalandoresearch/fashion-mnist",
         licence="MIT",
     ),
-    "cifar10": published.Published(  # Krizhevsky 2009; the arrays were not at hand for a digest
+    "cifar10": published.Published(  # Krizhevsky 2009; no array was at hand for a digest
         name="cifar10",
         version="3.0.2",
         shape=(32, 32, 3),
@@ -68,6 +69,7 @@ PUBLISHED = {
         ),
         sha256={},
         form="cifar",
+        per_class={"train": 5_000, "test": 1_000},
         home="https://www.cs.toronto.edu/~kriz/cifar.html",
         licence="none is stated",
     ),
@@ -101,6 +103,19 @@ PUBLISHED = {
         form="folder",
         listing=_CHECKSUMS / "cats_vs_dogs.txt",
         resize=True,
+        otherwise=published.Published(  # the archive was not at hand for a digest of the arrays
+            name="cats_vs_dogs",
+            version="2.0.0",  # of the same numbers, in their own sizes
+            shape=(64, 64, 3),
+            sizes={"train": 2_000, "test": 800},
+            classes=("cat", "dog"),
+            sha256={},
+            form="pets",
+            resize=True,
+            per_class={"train": 1_000, "test": 400},
+            home="https://www.microsoft.com/en-us/download/details.aspx?id=54765",
+            licence="none is stated; research and teaching",
+        ),
         home="https://www.kaggle.com/c/dogs-vs-cats",
         licence="none is stated; research and teaching",
     ),
@@ -153,6 +168,9 @@ def names() -> list[str]:
 def load(
     name: str,
     *,
+    split: str = "train",
+    validation: float | int = 0,
+    standardize: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
     test_size: float | int | None = None,
     seed: int | None = None,
@@ -162,18 +180,22 @@ def load(
     "digits", "iris" and "breast_cancer" are inside scikit-learn. "mnist", "fashion_mnist",
     "cifar10", "zoo", "cats_vs_dogs", "simpsons" and "simpsons_mnist" come from a folder that
     tensorflow-datasets prepared, or from the publisher's files in data_dir/../raw, or else, the
-    first four, from the internet. `python -m experiments data list` tells what is at hand.
+    first five, from the internet; all of them also from the address of a copy of that raw folder in
+    JAXNN_DATA_MIRROR. `python -m experiments data list` tells what is at hand.
 
     Args:
       name: of the data set.
+      split: the training examples, as in the splits API of TFDS: "train[:10%]" (`select`).
+      validation: the fraction or number of the training examples to hold out (`hold_out`).
+      standardize: every feature by the statistics of the examples trained on (`standardized`).
       data_dir: the folder of tensorflow-datasets; None for the environment variable TFDS_DATA_DIR,
         or else ~/tensorflow_datasets.
       test_size: where no split was published, the fraction (or, as an int, the number) of examples
         to test on, with the share of each class but for the digits; None for 0.1.
-      seed: of that random split; None for 0.
+      seed: of the random split, and of what is held out; None for 0.
 
     Raises:
-      ValueError: there is no such name, or its split was published and cannot be chosen.
+      ValueError: there is no such name, no such split, or it was published and cannot be chosen.
       DataNotFoundError: the data are not at hand and could not be fetched.
       DataCorruptError: they are not the published ones.
     """
@@ -182,12 +204,56 @@ def load(
         close = difflib.get_close_matches(str(name).lower(), known)
         hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
         raise ValueError(f"no data set is called {name!r}: {hint}there are {', '.join(known)}")
+    dataset = _load(name, data_dir, test_size, seed, has_use=bool(validation))
+    if split != "train":
+        dataset = parts.select(dataset, split)
+    if validation:
+        dataset = parts.hold_out(dataset, validation, seed=seed or 0)
+    return parts.standardized(dataset) if standardize else dataset
+
+
+def load_stream(
+    name: str, *, data_dir: str | os.PathLike[str] | None = None, threads: int = 4
+) -> Stream:
+    """The data set of that name, for a run that fetches its training examples batch by batch.
+
+    They are read from the folder that tensorflow-datasets prepared, by each process its own part of
+    a batch, in an order that depends on the seed of the run alone; the test examples are in memory.
+
+    Args:
+      name: of a data set with a published split.
+      data_dir: as in `load`.
+      threads: how many parts are fetched at the same time.
+
+    Raises:
+      ValueError: there is no such name, or it has no published split.
+      DataNotFoundError, DataCorruptError: as in `load`.
+    """
+    record = PUBLISHED.get(name)
+    if record is None or not record.is_split:
+        there = ", ".join(name for name, record in PUBLISHED.items() if record.is_split)
+        raise ValueError(f"{name!r} cannot be streamed, only {there}: load it, it is small")
+    return published.stream(record, data_dir, threads=threads)
+
+
+def _load(
+    name: str,
+    data_dir: str | os.PathLike[str] | None,
+    test_size: float | int | None,
+    seed: int | None,
+    *,
+    has_use: bool,
+) -> Dataset:
     settings = {"test_size": test_size, "seed": seed}
     given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
     if name in _SPLIT_HERE:
         return _SPLIT_HERE[name](**given)
-    if given and PUBLISHED[name].is_split:
-        raise ValueError(
-            f"{name} has a published split, so {' and '.join(given)} cannot be chosen: leave it out"
-        )
+    if PUBLISHED[name].is_split:
+        if has_use:
+            given.pop("seed", None)  # of the examples that are held out
+        if given:
+            raise ValueError(
+                f"{name} has a published split, so {' and '.join(given)} cannot be chosen: leave it"
+                " out"
+            )
     return published.load(PUBLISHED[name], data_dir, **given)

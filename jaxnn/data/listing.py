@@ -18,6 +18,12 @@ def write(folder: Path, listing: Path) -> None:
     listing.write_text("".join(lines), "utf-8")
 
 
+def read(listing: Path) -> dict[str, str]:
+    """Path inside the folder -> the start of the file's SHA-256, in the order of the list."""
+    lines = (line.split("  ", 1) for line in listing.read_text("utf-8").splitlines())
+    return {name: start for start, name in lines}
+
+
 def check(folder: Path, listing: Path) -> dict[str, Path]:
     """Path inside the folder -> path, of all files that are listed, in the order of the list.
 
@@ -25,8 +31,7 @@ def check(folder: Path, listing: Path) -> dict[str, Path]:
       DataCorruptError: one is missing or changed; the message names the first, and counts them.
     """
     files, bad = {}, []
-    for line in listing.read_text("utf-8").splitlines():
-        start, name = line.split("  ", 1)
+    for name, start in read(listing).items():
         files[name] = folder / name
         if not files[name].is_file():
             bad.append(f"{files[name]} is missing")

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
 
+from jaxnn.data.standardize import check_finite
+
 
 class MinMax(NamedTuple):
     """The map u = (x - low) / span, feature by feature; `min_max` makes it.
@@ -49,7 +51,6 @@ def min_max(x: Shaped[np.ndarray, "n ..."]) -> MinMax:
     """
     if x.ndim < 1 or not len(x):
         raise ValueError(f"a range needs at least one example, got shape {list(x.shape)}")
-    if not np.isfinite(x).all():
-        raise ValueError("a range needs finite numbers, got some that are NaN or infinite")
+    check_finite(x, "a range")
     low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
     return MinMax(np.asarray(low), np.where(high > low, high - low, 1.0))

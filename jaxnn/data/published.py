@@ -1,6 +1,7 @@
 """Published data sets, loaded through tensorflow-datasets, checked to the bit."""
 
 import dataclasses
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,11 @@ import numpy as np
 from jaxnn.data import cache, splits
 from jaxnn.data.dataset import Dataset, from_arrays
 from jaxnn.data.errors import DataCorruptError
+from jaxnn.data.stream import Stream, from_source
+
+_log = logging.getLogger(__name__)
+
+MIRROR = "JAXNN_DATA_MIRROR"  # the address of a copy of raw/, fetched from in place of publishers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +34,8 @@ class Published:
       checksums: a list of the files to download in the format of TFDS; None for TFDS's own.
       listing: a list of the files in the format of listing.py, where nothing can be downloaded.
       resize: the images are of any size, and are brought to the shape.
+      per_class: how many examples of each class a split has, where the arrays have no digest.
+      otherwise: the same examples from elsewhere, where neither files nor a mirror are at hand.
       home: where it is from.
       licence: under which it may be used.
     """
@@ -42,6 +50,8 @@ class Published:
     checksums: Path | None = None
     listing: Path | None = None
     resize: bool = False
+    per_class: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    otherwise: "Published | None" = None
     home: str = ""
     licence: str = ""
 
@@ -73,12 +83,7 @@ def load(
       DataNotFoundError: there is no such folder, and it could not be made.
       DataCorruptError: what it holds is not what was published.
     """
-    root = data_root(data_dir)
-    folder = prepared_folder(published, root)
-    if folder is None:
-        from jaxnn.data import builder
-
-        folder = builder.prepare(published, root)
+    published, folder = _prepared(published, data_dir)
     arrays = cache.load_or_build(
         f"{published.name}-{published.version}",
         folder,
@@ -93,8 +98,50 @@ def load(
             for split in ("train", "test")
             for kind, array in (("inputs", inputs), ("labels", labels))
         }
-    scale = 255.0 if len(published.shape) == 3 else 1.0
-    return from_arrays(**arrays, name=published.name, classes=published.classes, scale=scale)
+    return from_arrays(
+        **arrays, name=published.name, classes=published.classes, scale=_scale(published)
+    )
+
+
+def stream(
+    published: Published, data_dir: str | os.PathLike[str] | None = None, *, threads: int = 4
+) -> Stream:
+    """As `load`, but the training examples stay in the folder until a run asks for them.
+
+    So no array of them is verified: the publisher's files were, when the folder was made.
+
+    Args:
+      published: which one; it has a published split.
+      data_dir: as in `load`.
+      threads: how many parts are fetched at the same time.
+    """
+    published, folder = _prepared(published, data_dir)
+    from jaxnn.data import prepared
+
+    test = prepared.read(published, folder, ["test"])
+    return from_source(
+        prepared.Records(published, folder, "train"),
+        *(test["test_inputs"], test["test_labels"]),
+        name=published.name,
+        classes=published.classes,
+        scale=_scale(published),
+        digest=f"{published.name} {published.version} {published.shape}",
+        threads=threads,
+    )
+
+
+def at_hand(published: Published, root: Path) -> Published:
+    """The record, or else the one of the same examples from elsewhere."""
+    other = published.otherwise
+    if other is None or os.environ.get(MIRROR) or raw_folder(published, root).is_dir():
+        return published
+    if prepared_folder(published, root) is not None:
+        return published
+    _log.warning(
+        "%s: %s is not there, so it is %s from %s, whose arrays have no registered SHA-256",
+        *(published.name, raw_folder(published, root), other.version, other.home),
+    )
+    return other
 
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -125,6 +172,13 @@ def decode(published: Published, folder: Path) -> dict[str, np.ndarray]:
     from jaxnn.data import prepared
 
     arrays = prepared.read(published, folder)
+    for split, count in published.per_class.items():
+        counts = np.bincount(arrays[f"{split}_labels"], minlength=len(published.classes))
+        if set(counts.tolist()) != {count}:
+            raise DataCorruptError(
+                f"{split} in {folder} has {counts.tolist()} examples of the classes, not {count} of"
+                " each: remove that folder and load again"
+            )
     for name, expected in published.sha256.items():
         if cache.digest(arrays[name]) != expected:
             raise DataCorruptError(
@@ -132,3 +186,21 @@ def decode(published: Published, folder: Path) -> dict[str, np.ndarray]:
                 f"{published.version}: remove that folder and load again"
             )
     return arrays
+
+
+def _prepared(
+    published: Published, data_dir: str | os.PathLike[str] | None
+) -> tuple[Published, Path]:
+    """What is at hand, and its version folder, made where there is none."""
+    root = data_root(data_dir)
+    published = at_hand(published, root)
+    folder = prepared_folder(published, root)
+    if folder is None:
+        from jaxnn.data import builder
+
+        folder = builder.prepare(published, root)
+    return published, folder
+
+
+def _scale(published: Published) -> float:
+    return 255.0 if len(published.shape) == 3 else 1.0

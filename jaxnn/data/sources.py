@@ -6,17 +6,20 @@ split in the order of publication: (encoded PNG or JPEG image, or features; labe
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from jaxnn.data import archives, cifar, idx
+from jaxnn.data import archives, cifar, idx, images
 from jaxnn.data.errors import DataCorruptError
 from jaxnn.data.published import Published
 
 Files = Mapping[str, Path]
+_SPARE = 100  # numbers to go on to where a file is no image
+
 ExampleOf = Iterator[tuple[bytes | np.ndarray, int]]
 
 
@@ -74,6 +77,39 @@ def image_zip(published: Published, files: Files) -> dict[str, ExampleOf]:
     return _by_split(published, lambda: archives.zip_members(path))
 
 
+def pet_archive(published: Published, files: Files) -> dict[str, ExampleOf]:
+    """PetImages/Cat/1.jpg, ... in the zip of Microsoft: as many as are published, by their numbers.
+
+    Of each class the first from number 1 on to train, the first from 4001 on to test. Some of the
+    files are no image: their places go to the next numbers.
+    """
+    (path,) = files.values()
+
+    def examples_fn(split: str) -> ExampleOf:
+        count = published.per_class[split]
+        first = {"train": 1, "test": 4001}[split]
+        pattern = re.compile(r"PetImages/(Cat|Dog)/(\d{1,5})\.jpg")
+
+        def wanted_fn(name: str) -> bool:
+            match = pattern.fullmatch(name)
+            return match is not None and first <= int(match[2]) < first + count + _SPARE
+
+        content = dict(archives.zip_members(path, wanted=wanted_fn))
+        for label, kind in enumerate(("Cat", "Dog")):
+            missing = count
+            for number in range(first, first + count + _SPARE):
+                encoded = content.get(f"PetImages/{kind}/{number}.jpg", b"")
+                if missing and _is_image(encoded, published.shape):
+                    missing -= 1
+                    yield encoded, label
+            if missing:
+                raise DataCorruptError(
+                    f"{path} lacks {missing} of {count} images of PetImages/{kind} from {first} on"
+                )
+
+    return {split: examples_fn(split) for split in published.sizes}
+
+
 def image_folder(published: Published, files: Files) -> dict[str, ExampleOf]:
     """Images in a folder, named as in image_zip."""
     return _by_split(published, lambda: ((name, path.read_bytes()) for name, path in files.items()))
@@ -84,6 +120,7 @@ FORMS: dict[str, Callable[[Published, Files], dict[str, ExampleOf]]] = {
     "cifar": cifar_archive,
     "zoo": zoo_table,
     "zip": image_zip,
+    "pets": pet_archive,
     "folder": image_folder,
 }
 
@@ -112,6 +149,14 @@ def _by_split(
             yield content, published.classes.index(label)
 
     return {split: examples_fn(split) for split in published.sizes}
+
+
+def _is_image(encoded: bytes, shape: tuple[int, ...]) -> bool:
+    try:
+        images.decode(encoded, shape, resize=True)
+    except DataCorruptError:
+        return False
+    return True
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -134,7 +134,10 @@ def subset_rows(num_examples: int, *, size: int, seed: int = 0) -> Rows:
     """
     checks.positive_int("size", size)
     if size > num_examples:
-        raise ValueError(f"size={size}, but there are only {num_examples} examples")
+        raise ValueError(
+            f"size={size}, but there are only {num_examples} examples: give a number from 1 to"
+            f" {num_examples}"
+        )
     drawn = np.random.default_rng((seed, 0, _SUBSET)).permutation(num_examples)
     return np.sort(drawn[:size]).astype(np.int32)
 

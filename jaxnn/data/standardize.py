@@ -57,9 +57,20 @@ def standardizer(x: Shaped[np.ndarray, "n ..."], *, ddof: int = 0) -> Standardiz
             f"a deviation with ddof={ddof} needs more than {ddof} examples, got shape"
             f" {list(x.shape)}"
         )
-    if not np.isfinite(x).all():
-        raise ValueError("a mean needs finite numbers, got some that are NaN or infinite")
+    check_finite(x, "a mean")
     same = (x == x[0]).all(axis=0)
     mean = np.where(same, x[0], x.mean(axis=0, dtype=np.float64))  # a mean of the same is rounded
     deviation = x.std(axis=0, dtype=np.float64, ddof=ddof)
     return Standardizer(mean.astype(np.float64), np.where(same, 1.0, deviation))
+
+
+def check_finite(x: Shaped[np.ndarray, "n ..."], what: str) -> None:
+    """ValueError where a number is not; the message says which and how many."""
+    finite = np.isfinite(x)
+    if not finite.all():
+        place = np.unravel_index(int(np.argmin(finite)), x.shape)
+        at = ", ".join(str(int(i)) for i in place)
+        raise ValueError(
+            f"{what} needs finite numbers, but x[{at}] is {x[place]}, one of"
+            f" {int((~finite).sum())} that are NaN or infinite: remove or replace them first"
+        )

@@ -64,9 +64,15 @@ class Site:
             name="made_stripes",
             version="1.0.0",
             shape=self.arrays["train_inputs"].shape[1:],
-            sizes={"train": 23} if self.form == "zoo" else {"train": 23, "test": 7},
-            classes=("a", "b", "c"),
+            sizes={
+                name.removesuffix("_labels"): len(array)
+                for name, array in self.arrays.items()
+                if name.endswith("_labels")
+            },
+            classes=("cat", "dog") if self.form == "pets" else ("a", "b", "c"),
             form=self.form,
+            per_class={"train": 8, "test": 3} if self.form == "pets" else {},
+            resize=self.form == "pets",
             sha256={name: cache.digest(array) for name, array in self.arrays.items()},
             checksums=checksums,
         )
@@ -171,7 +177,28 @@ def zip_form(rng):
     return {"rgb.zip": buffer.getvalue()}, arrays
 
 
-FORMS = {"idx": idx_form, "cifar": cifar_form, "zoo": zoo_form, "zip": zip_form}
+def pets_form(rng):
+    """As the archive of Microsoft: numbers in folders, other files among them, and no images."""
+    arrays, buffer = {}, io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("readme[1].txt", b"text")
+        for kind in ("Dog", "Cat"):
+            archive.writestr(f"PetImages/{kind}/Thumbs.db", b"no image")
+        for split, first, count in [("train", 1, 8), ("test", 4001, 3)]:
+            pixels = rng.integers(0, 256, (2 * count, 6, 6, 3), np.uint8)
+            for label, kind in enumerate(("Cat", "Dog")):
+                numbers = [first + place for place in range(count + 3)]
+                archive.writestr(f"PetImages/{kind}/{first}.jpg", b"")  # as 666 of the cats
+                archive.writestr(f"PetImages/{kind}/{numbers[-1]}.jpg", png_bytes(pixels[0]))
+                of_kind = pixels[label * count :][:count]
+                for number, image in zip(numbers[1:], of_kind, strict=False):
+                    archive.writestr(f"PetImages/{kind}/{number}.jpg", png_bytes(image))
+            arrays[f"{split}_inputs"] = pixels
+            arrays[f"{split}_labels"] = np.repeat(np.arange(2, dtype=np.int32), count)
+    return {"pets.zip": buffer.getvalue()}, arrays
+
+
+FORMS = {"idx": idx_form, "cifar": cifar_form, "zoo": zoo_form, "zip": zip_form, "pets": pets_form}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 
@@ -30,6 +31,12 @@ def test_load_does_not_split_what_was_published_with_a_split(settings):
     (name,) = settings
     with pytest.raises(ValueError, match=f"mnist has a published split, so {name} cannot"):
         data.load("mnist", **settings)
+
+
+@pytest.mark.parametrize("name", ["zoo", "digits", "mnits"])
+def test_what_has_no_published_split_is_not_streamed(name):
+    with pytest.raises(ValueError, match=f"'{name}' cannot be streamed, only mnist, fashion_mnist"):
+        data.load_stream(name)
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -65,6 +72,21 @@ def test_load_gives_every_example_once_with_its_class(name):
     assert loaded.name == name
     again = data.load(name, data_dir=TFDS)
     np.testing.assert_array_equal(again.train.inputs, loaded.train.inputs)
+
+
+def test_every_name_loads_where_tensorflow_cannot_be_imported(site_zoo):
+    record, root, _ = site_zoo  # prepared there, as the others are on the first load
+    script = (
+        'import pickle, sys; sys.modules["tensorflow"] = None\n'
+        "record, root, tfds, names = pickle.load(sys.stdin.buffer)\n"
+        "from jaxnn import data\n"
+        "from jaxnn.data import published\n"
+        "print(published.load(record, root), *[data.load(n, data_dir=tfds) for n in names])"
+    )
+    known = pickle.dumps((record, root, TFDS, [*AT_HAND, "digits"]))
+    out = subprocess.run([sys.executable, "-c", script], input=known, capture_output=True)
+    assert out.returncode == 0, out.stderr.decode()
+    assert out.stdout.count(b"Dataset(") == len(AT_HAND) + 2
 
 
 def test_a_set_without_a_published_split_takes_a_size_and_a_seed(site_zoo):

@@ -86,3 +86,17 @@ def test_a_test_set_by_its_own_statistics_loses_its_shift():
     np.testing.assert_allclose(by_its_own[:, 0], [-(0.5**0.5), 0.5**0.5])
     np.testing.assert_allclose(by_the_training_set[:, 0], [0.4629100498862757, 1.3887301496588271])
     assert by_the_training_set.mean() > by_its_own.mean() + 0.9
+
+
+def test_load_does_all_of_it_in_order():
+    whole = data.load("digits", test_size=100, seed=3)
+    loaded = data.load(
+        "digits", split="train[:1000]", validation=200, standardize=True, test_size=100, seed=3
+    )
+    sizes = [len(part.labels) for part in (loaded.train, loaded.validation, loaded.test)]
+    assert sizes == [800, 200, 100]
+    expected = data.standardized(data.hold_out(data.select(whole, "train[:1000]"), 200, seed=3))
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(loaded, part).inputs, getattr(expected, part).inputs)
+    varying = loaded.train.inputs.std(axis=0) > 0
+    np.testing.assert_allclose(loaded.train.inputs.std(axis=0)[varying], 1, rtol=1e-4)

@@ -3,6 +3,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -84,6 +85,22 @@ def test_load_notices_flipped_bytes_of_the_records_or_they_change_nothing(made, 
         except DataCorruptError:
             noticed += 1
     assert noticed > 20
+
+
+@pytest.mark.parametrize("site", ["idx", "pets"], indirect=True)
+def test_a_stream_reads_the_same_examples_from_the_folder_when_they_are_asked_for(made, site):
+    record, root = made
+    streamed, loaded = published.stream(record, root), published.load(record, root)
+    rows = np.array([[5, 0, 7], [3, 3, 9]])
+    for fetched, whole in zip(streamed.fetch(rows), loaded.train, strict=True):
+        np.testing.assert_array_equal(fetched, whole[rows])
+    np.testing.assert_array_equal(streamed.test.inputs, loaded.test.inputs)
+    assert (streamed.classes, streamed.scale) == (loaded.classes, loaded.scale)
+    with futures.ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda row: streamed.fetch(np.array([row])), range(15)))
+    np.testing.assert_array_equal(
+        np.concatenate([part.inputs for part in parts]), loaded.train.inputs[:15]
+    )
 
 
 def test_load_says_where_it_looked(site, tmp_path):

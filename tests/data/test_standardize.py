@@ -65,7 +65,12 @@ def test_small_floats_and_pixels_become_float32_by_statistics_in_float64():
         (np.zeros((0, 3)), 0, ValueError, r"more than 0 examples, got shape \[0, 3\]"),
         (np.zeros((1, 3)), 1, ValueError, r"more than 1 examples, got shape \[1, 3\]"),
         (np.float64(1), 0, ValueError, r"more than 0 examples, got shape \[\]"),
-        (np.array([[1.0], [np.nan]]), 0, ValueError, "finite numbers"),
+        (
+            np.array([[1.0], [np.nan]]),
+            0,
+            ValueError,
+            r"finite numbers, but x\[1, 0\] is nan, one of 1 that are NaN or infinite: remove",
+        ),
         (np.ones((3, 1)), -1, ValueError, "ddof must be an int of at least 0, got -1"),
         (np.ones((3, 1)), 0.5, TypeError, "float"),
     ],

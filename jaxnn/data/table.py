@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jaxnn.data.errors import DataCorruptError, DataNotFoundError
 MAX_BYTES = 1 << 28
 
 _LARGEST = float(np.finfo(np.float32).max)
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
 _MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
 
 
@@ -89,7 +91,7 @@ def from_csv(
         ]
         labels = np.array(numbers, np.float32)
     else:
-        is_integer = all(text.lstrip("+-").isdecimal() for text in texts)
+        is_integer = all(_INTEGER.fullmatch(text) for text in texts)
         classes = tuple(sorted(set(texts), key=int if is_integer else None))
         number_of = {text: number for number, text in enumerate(classes)}
         labels = np.array([number_of[text] for text in texts], np.int32)

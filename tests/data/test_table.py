@@ -38,6 +38,11 @@ def test_integer_labels_are_in_the_order_of_their_values(write):
     assert loaded.train.labels.tolist() == [2, 1, 0]
 
 
+@pytest.mark.parametrize("odd", ["+-5", "--5", "9" * 5000])
+def test_labels_that_look_like_integers_but_are_none_are_texts(write, odd):
+    assert data.from_csv(write(f"1,{odd}\n2,0\n")).classes == tuple(sorted([odd, "0"]))
+
+
 def test_columns_can_be_named_by_a_header(write):
     path = write("\ufeffanimal;legs;kind;tail\nwolf;4;b;1\nhen;2;a;0\n")
     loaded = data.from_csv(path, label="kind", drop=["animal"], header=True, delimiter=";")

@@ -9,6 +9,7 @@ from jaxnn import gradcheck as gradcheck
 from jaxnn import regularizers as regularizers
 from jaxnn import initializers as initializers
 from jaxnn import layers as layers
+from jaxnn import models as models
 from jaxnn import backprop as backprop
 from jaxnn import optimizers as optimizers
 from jaxnn import logistic_regression as logistic_regression

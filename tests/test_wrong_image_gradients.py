@@ -185,6 +185,18 @@ WRONG = {
         "max_of_regions (overlapping=True)",
         lambda rule, x, rows, columns, dy: layers.max_of_regions_vjp(x, rows, columns, dy),
     ),
+    "pixel of each block alone": (
+        "repeat_pixels",
+        lambda rule, x, dy: dy[:, ::2, ::2],
+    ),
+    "block averaged": ("repeat_pixels (factor=(3, 2))", lambda rule, x, dy: rule(x, dy) / 6),
+    "rows and columns exchanged": (
+        "upsample2d (columns only)",
+        lambda rule, params, x, state, key, dy: (
+            params,
+            dy.reshape(2, 2, 3, 3, 2).sum(2),  # as if every third column were of one pixel
+        ),
+    ),
     "batch statistics as constants": ("normalize_batch", _statistics_constant),
     "batch variance as a constant": ("normalize_batch", _variance_constant),
     "scale forgotten": (

@@ -331,6 +331,18 @@ WRONG = {
         "encoder_block (norm last)",
         with_norm(NORM._replace(backward=statistics_constant)),
     ),
+    "mean taken for a sum": ("mean_of_steps", lambda rule, x, dy: rule(x, dy) * x.shape[1]),
+    "last step alone": (
+        "mean_over_steps",
+        lambda rule, params, x, state, key, dy: (params, jnp.zeros_like(x).at[:, -1].set(dy)),
+    ),
+    "columns as steps": (
+        "rows_as_steps (one channel)",
+        lambda rule, params, x, state, key, dy: (
+            params,
+            dy.reshape(x.shape[0], 3, 4).swapaxes(1, 2),
+        ),
+    ),
     "smoothed targets forgotten": (
         "smoothed_softmax_cross_entropy (alpha=0.4)",
         lambda rule, z, y, dy: losses.softmax_cross_entropy_vjp(z, y, dy),

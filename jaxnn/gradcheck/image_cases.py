@@ -13,6 +13,7 @@ def image_cases() -> list[Case]:
     return [
         *_convolution_cases(),
         *_pooling_cases(),
+        *_upsampling_cases(),
         *_norm_cases(),
         *_dropout_cases(),
         *_residual_cases(),
@@ -94,6 +95,17 @@ def _pooling_cases() -> list[Case]:
             for name, (pool, of) in pools.items()
         ),
     ]  # fmt: skip
+
+
+def _upsampling_cases() -> list[Case]:
+    x = _apart(2, 2, 3, 2)
+    wide, square = layers.upsample2d((1, 3)), layers.upsample2d(2)
+    return [
+        case(layers.repeat_pixels, x),
+        case(layers.repeat_pixels, x, factor=(3, 2)),
+        layer_case("upsample2d", square, x.shape[1:], layers.repeat_pixels, x=x),
+        layer_case("upsample2d (columns only)", wide, x.shape[1:], layers.repeat_pixels, x=x),
+    ]
 
 
 def _norm_cases() -> list[Case]:

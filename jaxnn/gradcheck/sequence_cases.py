@@ -8,7 +8,7 @@ from jaxnn.gradcheck.case import Case, case, layer_case
 
 
 def sequence_cases() -> list[Case]:
-    return [*_embeddings(), *_cells(), *_recurrent_layers(), *_attention()]
+    return [*_embeddings(), *_cells(), *_recurrent_layers(), *_attention(), *_steps()]
 
 
 def _embeddings() -> list[Case]:
@@ -114,3 +114,13 @@ def _attention() -> list[Case]:
         block("norm first"),
         block("norm last", norm_first=False),
     ]  # fmt: skip
+
+
+def _steps() -> list[Case]:
+    x = np.random.default_rng(0).normal(size=(3, 4, 2))
+    return [
+        case(layers.mean_of_steps, x),
+        layer_case("mean_over_steps", layers.mean_over_steps, (4, 2), layers.mean_of_steps),
+        layer_case("rows_as_steps", layers.rows_as_steps, (4, 3, 2), layers.reshape),
+        layer_case("rows_as_steps (one channel)", layers.rows_as_steps, (4, 3), layers.reshape),
+    ]

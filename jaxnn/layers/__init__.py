@@ -93,3 +93,10 @@ from jaxnn.layers.recurrent import lstm as lstm
 from jaxnn.layers.recurrent import unroll as unroll
 from jaxnn.layers.recurrent import unroll_vjp as unroll_vjp
 from jaxnn.layers.residual import residual as residual
+from jaxnn.layers.steps import mean_of_steps as mean_of_steps
+from jaxnn.layers.steps import mean_of_steps_vjp as mean_of_steps_vjp
+from jaxnn.layers.steps import mean_over_steps as mean_over_steps
+from jaxnn.layers.steps import rows_as_steps as rows_as_steps
+from jaxnn.layers.upsample import repeat_pixels as repeat_pixels
+from jaxnn.layers.upsample import repeat_pixels_vjp as repeat_pixels_vjp
+from jaxnn.layers.upsample import upsample2d as upsample2d

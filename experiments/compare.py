@@ -36,6 +36,7 @@ def compare(
     *,
     part: bool = False,
     leave_out: Iterable[str] = (),
+    unrepeated: Iterable[str] = (),
 ) -> list[Comparison]:
     """Holds each variable of a fresh run against the committed one, label by label.
 
@@ -43,14 +44,18 @@ def compare(
       tolerances: variable -> (rtol, atol); a variable not named must be equal. NaN equals NaN.
       part: the fresh run may be a part of the committed one (fewer seeds, epochs or variables).
       leave_out: variables that a part of the run does not determine.
+      unrepeated: variables that no run repeats, such as seconds.
     """
     fresh, committed = results.encode(fresh), results.encode(committed)
     left_out = set(leave_out) if part else set()
+    timed = set(unrepeated)
     found = []
     for name in [*committed.data_vars, *(n for n in fresh.data_vars if n not in committed)]:
         variable = str(name)
         if variable in left_out:
             found.append(Comparison(variable, True, note="left out: depends on the whole run"))
+        elif variable in timed:
+            found.append(Comparison(variable, True, note="left out: no run repeats it"))
         elif name not in fresh:
             found.append(Comparison(variable, part, note="not computed here"))
         elif name not in committed:

@@ -40,6 +40,14 @@ def subplots(
         return figure, figure.subplots(rows, columns, **settings)
 
 
+def note(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure, ax = subplots(size=(8, 2))
+    ax.axis("off")
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center")
+    return figure
+
+
 def save(figure: Figure, stem: pathlib.Path) -> None:
     """Writes stem.svg and stem.png without a date or a version in them."""
     unstamped = {

@@ -139,6 +139,12 @@ def verdict_on(
     return Verdict(claim, entry.statement, status, measured, entry.expected, evidence, seeds)
 
 
+def not_at_hand(dataset: str, *claim_ids: str) -> list[Verdict]:
+    """What is said of claims that rest on a data set which is not here."""
+    remedy = f"{dataset} is not at hand; `python -m experiments data prepare {dataset}` gets it"
+    return [verdict_on(claim, None, measured="", evidence=remedy) for claim in claim_ids]
+
+
 class Interval(NamedTuple):
     """A mean over runs and its confidence interval; f"{interval:.3f}" writes one of a single mean.
 
@@ -178,6 +184,19 @@ def mean_interval(
     variance = ((finite - mean) ** 2).sum(dim) / (n - 1).where(n > 1)
     half = special.stdtrit(n - 1, 0.5 + level / 2) * np.sqrt(variance / n.where(n > 0))
     return Interval(mean, mean - half, mean + half, n, values.sizes[dim] - n)
+
+
+def prediction_interval(
+    values: xr.DataArray | npt.ArrayLike, dim: str = "seed", level: float = 0.95
+) -> Interval:
+    """Where one more run would fall, if runs are normal: mean -+ t s sqrt(1 + 1/n).
+
+    A slide that shows a single run is held against this; the interval of the mean is narrower by
+    sqrt(n + 1) [Hahn and Meeker 1991, section 4.4].
+    """
+    mean, low, high, n, diverged = mean_interval(values, dim, level)
+    wider = np.sqrt(n + 1.0)
+    return Interval(mean, mean - wider * (mean - low), mean + wider * (high - mean), n, diverged)
 
 
 def paired_difference(

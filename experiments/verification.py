@@ -51,6 +51,7 @@ def check(experiment: Experiment, committed: Any, record: dict[str, Any], *, qui
         module.TOLERANCES,
         part=quick or bool(missing),
         leave_out=getattr(module, "WHOLE_RUN", ()) if quick else (),
+        unrepeated=getattr(module, "UNREPEATED", ()),
     )
     if same:
         problems += [

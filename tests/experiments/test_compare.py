@@ -89,3 +89,13 @@ def test_changed_verdicts_names_new_lost_and_changed_ones():
     changed = compare.changed_verdicts(after, before)
     assert [line.split(":")[0] for line in changed] == ["a", "b", "c"]
     assert compare.changed_verdicts(before, before) == []
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_what_no_run_repeats_is_left_out(part):
+    fresh, committed = dataset([1.0, 2.0]), dataset([3.0, 4.0])
+    row = outcome(fresh, committed, unrepeated=["loss"], part=part)
+    assert row.agrees
+    assert not row.compared
+    assert "no run repeats it" in row.note
+    assert not outcome(fresh, committed, part=part).agrees

@@ -135,3 +135,8 @@ def test_the_colours_are_okabe_and_itos():
     _, ax = style.subplots()
     colours = [to_hex(ax.plot([0, 1])[0].get_color()).upper() for _ in range(3)]
     assert colours == ["#0072B2", "#D55E00", "#009E73"]
+
+
+def test_a_note_says_why_nothing_is_drawn():
+    (ax,) = style.note("no data").axes
+    assert [text.get_text() for text in ax.texts] == ["no data"]

@@ -17,7 +17,7 @@ def test_every_claim_is_written_out_and_in_a_known_document():
         assert claim.line > 0
         for field in ("heading", "statement", "printed"):
             assert getattr(claim, field).strip(), (claim.id, field)
-        assert claim.expect or claim.value is not None or claim.printed_value, claim.id
+        assert claim.expected or claim.value is not None or claim.printed_value, claim.id
 
 
 def test_the_recorded_values_follow_from_their_inputs():
@@ -130,3 +130,18 @@ def test_too_few_seeds_judge_nothing():
     )
     assert (few.status, enough.status) == ("not judged", "reproduced")
     assert few.evidence == "4 seeds are too few, at least 5 are needed; as seen"
+
+
+def test_one_more_run_falls_into_the_prediction_interval_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    runs = rng.normal(3.0, 2.0, (4000, 11))
+    values = xr.DataArray(runs[:, :10], dims=["try", "seed"])
+    one_more = verdicts.prediction_interval(values, level=0.9)
+    inside = (one_more.low.values < runs[:, 10]) & (runs[:, 10] < one_more.high.values)
+    assert inside.mean() == pytest.approx(0.9, abs=0.015)
+
+
+def test_data_that_are_not_at_hand_judge_nothing_and_the_remedy_is_named():
+    (verdict,) = verdicts.not_at_hand("mnist", "lr-too-big")
+    assert verdict.status == "not judged"
+    assert "data prepare mnist" in verdict.evidence

@@ -8,7 +8,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-NAMES: tuple[str, ...] = ("learning_rate", "momentum", "l2")
+NAMES: tuple[str, ...] = (
+    "learning_rate",
+    "momentum",
+    "optimizers",
+    "initialization",
+    "learning_curves",
+    "l2",
+    "animals",
+)
 
 COURSE: tuple[str, ...] = (  # all that the claims name; NAMES are those that are written
     "activations",
@@ -64,7 +72,8 @@ class Experiment:
     Attributes:
       module: offers Config, QUICK, DATA, TOLERANCES, run, draw and judge; and, where needed,
         WHOLE_RUN: the variables that depend on how long a run was (a final weight norm), which
-        `verify --quick` therefore leaves out; and STEADY: dimension -> the largest value that is
+        `verify --quick` therefore leaves out; UNREPEATED: those that no run repeats (seconds),
+        which are never compared; and STEADY: dimension -> the largest value that is
         compared with results of another platform.
       about: the docstring's fields by their lower-case names: slides, takes, expects.
     """

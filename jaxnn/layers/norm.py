@@ -30,18 +30,21 @@ def normalize_batch(
 def normalize_batch_vjp(
     x: Rows, scale: Features, bias: Features, cotangent: Rows, *, epsilon: checks.Number = 1e-3
 ) -> tuple[Rows, Features, Features]:
-    """dx = (e - mean e - u mean(e u)) / s, with u = (x - m) / s and e = g dy; dg = sum dy u.
+    """dx = (g / s) (dy - db / N - u dg / N), with u = (x - m) / s; dg = sum dy u, db = sum dy.
 
-    db = sum dy, as y = g u + b. dx_n is the sum over k of e_k times d u_k / d x_n, in three ways.
-    Directly: e_n / s. Through m: d u_k / d m = -1 / s and d m / d x_n = 1 / N, so -(mean e) / s.
-    Through s: d u_k / d s = -u_k / s; s^2 = mean (x_k - m)^2 + epsilon gives 2 s d s / d x_n =
-    2 (x_n - m) / N (m may move: sum_k (x_k - m) = 0), so d s / d x_n = u_n / N: -u_n mean(e u) / s.
+    The sums are over the N rows, as y = g u + b. dx_n is the sum over k of g dy_k times
+    d u_k / d x_n, in three ways. Directly: g dy_n / s. Through m: d u_k / d m = -1 / s and
+    d m / d x_n = 1 / N, so -(g / s) db / N. Through s: d u_k / d s = -u_k / s; s^2 = mean
+    (x_k - m)^2 + epsilon gives 2 s d s / d x_n = 2 (x_n - m) / N (m may move: sum_k (x_k - m) = 0),
+    so d s / d x_n = u_n / N, and -(g / s) u_n dg / N.
     """
     del bias
     checks.cotangent(cotangent, x.shape)
-    unit, deviation = _units(x, *moments(x), epsilon)
-    dx = _through_statistics(unit, deviation, _like(scale, x) * cotangent, _all_but_last(x))
-    return dx, *_scale_and_bias_gradients(unit, cotangent)
+    unit, slope = _units(x, *moments(x), epsilon)
+    dscale, dbias = _scale_and_bias_gradients(unit, cotangent)
+    rows = x.size // x.shape[-1]
+    along_statistics = _like(dbias / rows, x) + unit * _like(dscale / rows, x)
+    return _like(scale * slope, x) * (cotangent - along_statistics), dscale, dbias
 
 
 def standardize(
@@ -81,8 +84,8 @@ def standardize_vjp(
     """
     del bias
     checks.cotangent(cotangent, x.shape)
-    unit, deviation = _units(x, mean, variance, epsilon)
-    return _like(scale, x) * cotangent / deviation, *_scale_and_bias_gradients(unit, cotangent)
+    unit, slope = _units(x, mean, variance, epsilon)
+    return _like(scale * slope, x) * cotangent, *_scale_and_bias_gradients(unit, cotangent)
 
 
 def normalize_features(
@@ -111,8 +114,11 @@ def normalize_features_vjp(
     """
     del bias
     checks.cotangent(cotangent, x.shape)
-    unit, deviation = _units(x, *_own_moments(x), epsilon)
-    dx = _through_statistics(unit, deviation, _like(scale, x) * cotangent, (x.ndim - 1,))
+    unit, slope = _units(x, *_own_moments(x), epsilon)
+    e = _like(scale, x) * cotangent
+    along_mean = e.mean(axis=-1, keepdims=True)
+    along_deviation = unit * (e * unit).mean(axis=-1, keepdims=True)
+    dx = _like(slope, x) * (e - along_mean - along_deviation)
     return dx, *_scale_and_bias_gradients(unit, cotangent)
 
 
@@ -135,16 +141,10 @@ def _own_moments(x: Array) -> tuple[Array, Array]:
 
 
 def _units(x: Array, mean: Array, variance: Array, epsilon: checks.Number) -> tuple[Array, Array]:
-    """(x - m) / s, and s in the shape of x."""
+    """u = (x - m) / s, and 1 / s, by which to multiply is cheaper than to divide every row."""
     checks.positive("epsilon", epsilon)
-    deviation = jnp.sqrt(variance + jnp.asarray(epsilon, x.dtype))
-    return (x - _like(mean, x)) / _like(deviation, x), _like(deviation, x)
-
-
-def _through_statistics(unit: Array, deviation: Array, e: Array, axes: tuple[int, ...]) -> Array:
-    along_mean = e.mean(axes, keepdims=True)
-    along_deviation = unit * (e * unit).mean(axes, keepdims=True)
-    return (e - along_mean - along_deviation) / deviation
+    slope = 1 / jnp.sqrt(variance + jnp.asarray(epsilon, x.dtype))
+    return (x - _like(mean, x)) * _like(slope, x), slope
 
 
 def _scale_and_bias_gradients(unit: Array, dy: Array) -> tuple[Array, Array]:

@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxnn.data import Dataset, Examples, Stream, noisy_labels
 from jaxnn.train import evaluation
+from jaxnn.train.compiling import Jitted
 from jaxnn.train.run import Run, float_dtype
 from jaxnn.train.workers import FirstAlone
 
@@ -113,14 +114,14 @@ def compiled(
     del exactly
     one_lane = functools.partial(_advance_lane, setup, dict(static), chunk_epochs)
     if how == "map":
-        return FirstAlone(jax.jit(functools.partial(one_lane, None), donate_argnums=0))
+        return FirstAlone(Jitted(functools.partial(one_lane, None), donate_argnums=0))
     assert mesh is not None
     over_lanes, shared = P("lanes"), P()
     if how == "data":
         spread = functools.partial(_spread, NamedSharding(mesh, over_lanes))
         everywhere = NamedSharding(mesh, shared)
         one_lane = functools.partial(one_lane, spread)
-        return jax.jit(one_lane, donate_argnums=0, out_shardings=everywhere)
+        return Jitted(one_lane, donate_argnums=0, out_shardings=everywhere)
     sharded = jax.shard_map(
         jax.vmap(functools.partial(one_lane, None), in_axes=(0, 0, 0, None, None, None)),
         mesh=mesh,
@@ -128,7 +129,7 @@ def compiled(
         out_specs=over_lanes,
         check_vma=False,
     )
-    return jax.jit(sharded, donate_argnums=0)
+    return Jitted(sharded, donate_argnums=0)
 
 
 @functools.lru_cache(maxsize=64)
@@ -153,7 +154,7 @@ def compiled_stream(
         options["out_shardings"] = NamedSharding(mesh, P())
     advance = functools.partial(_advance_by_chunk, setup, dict(static), spread)
     finish = functools.partial(_finish_epoch, setup, dict(static))
-    return FirstAlone(jax.jit(advance, **options)), FirstAlone(jax.jit(finish, **options))
+    return FirstAlone(Jitted(advance, **options)), FirstAlone(Jitted(finish, **options))
 
 
 def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, run: Run) -> Any:

@@ -1,0 +1,55 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnn import layers
+from jaxnn.train import compiling
+from jaxnn.train.compiling import Jitted, has_convolutions
+
+IMAGES, KERNEL = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
+
+
+def in_a_loop(x, kernel):
+    return jax.lax.fori_loop(0, 2, lambda _, x: layers.convolve2d(x, kernel), x)
+
+
+@pytest.fixture
+def options(monkeypatch):
+    """Those with which `jax.jit` is called, in order."""
+    seen, jit = [], jax.jit
+
+    def recorded(function, **settings):
+        seen.append(settings.get("compiler_options"))
+        return jit(function, **settings)
+
+    monkeypatch.setattr(jax, "jit", recorded)
+    compiling.is_accepted.cache_clear()
+    yield seen
+    compiling.is_accepted.cache_clear()
+
+
+def test_convolutions_are_found_wherever_they_are():
+    assert has_convolutions(jax.make_jaxpr(in_a_loop)(IMAGES, KERNEL).jaxpr)
+    assert has_convolutions(
+        jax.make_jaxpr(jax.grad(lambda k: layers.fast_convolve2d(IMAGES, k).sum()))(KERNEL).jaxpr
+    )
+    assert not has_convolutions(
+        jax.make_jaxpr(jnp.dot)(IMAGES[0, 0], KERNEL[0].squeeze(-1)[:1].T).jaxpr
+    )
+
+
+def test_only_a_program_with_convolutions_gets_the_option(options):
+    product = Jitted(jnp.square)
+    np.testing.assert_array_equal(product(KERNEL), KERNEL)
+    assert options == [None]
+    convolved = Jitted(in_a_loop)
+    np.testing.assert_allclose(convolved(IMAGES, KERNEL), in_a_loop(IMAGES, KERNEL), rtol=1e-6)
+    if jax.default_backend() == "cpu":
+        assert options[-1] == compiling.FOR_CONVOLUTIONS
+
+
+def test_an_xla_that_refuses_the_option_does_without(options, monkeypatch):
+    monkeypatch.setattr(compiling, "FOR_CONVOLUTIONS", {"xla_of_another_time": "on"})
+    np.testing.assert_allclose(Jitted(in_a_loop)(IMAGES, KERNEL), in_a_loop(IMAGES, KERNEL))
+    assert not compiling.is_accepted()

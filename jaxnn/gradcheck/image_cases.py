@@ -23,11 +23,12 @@ def image_cases() -> list[Case]:
 def _convolution_cases() -> list[Case]:
     random = np.random.default_rng(1)
 
-    def convolution(image, kernel, note, **settings):
+    def convolution(image, kernel, note, function=layers.convolve2d, **settings):
         x, w = random.normal(size=(2, *image)), random.normal(size=kernel)
-        row = case(layers.convolve2d, x, w, argnums=(0, 1), **settings)
-        return row._replace(name=f"convolve2d ({note})")
+        row = case(function, x, w, argnums=(0, 1), **settings)
+        return row._replace(name=f"{function.__name__} ({note})")
 
+    fast = layers.fast_convolve2d
     bare = layers.conv2d(4, 2, dilation=2, groups=2, padding=((1, 0), (0, 2)), use_bias=False)
     return [
         convolution((4, 5, 2), (3, 3, 2, 3), "SAME"),
@@ -40,6 +41,14 @@ def _convolution_cases() -> list[Case]:
         convolution((3, 4, 2), (3, 4, 2, 2), "kernel as large as the image", padding="VALID"),
         convolution((4, 1, 1), (3, 1, 1, 1), "width 1, SAME, dilation 2", dilation=2),
         convolution((2, 3, 1), (5, 4, 1, 2), "kernel larger than the image, SAME"),
+        convolution((4, 5, 2), (3, 3, 2, 3), "transposed", fast, form="transposed"),
+        convolution(
+            (5, 4, 2), (2, 3, 2, 2), "transposed, padding, strides, dilation", fast,
+            padding=((0, 2), (1, 2)), strides=(2, 1), dilation=(2, 1), form="transposed",
+        ),
+        convolution((5, 5, 4), (2, 2, 2, 4), "taps, strides, groups", fast, strides=2, groups=2,
+                    form="taps"),
+        convolution((4, 5, 2), (3, 3, 2, 3), "library", fast, form="library"),
         layer_case("conv2d", layers.conv2d(2, 3), (4, 3, 2), layers.convolve2d, batch=2),
         layer_case(
             "conv2d (dilation, groups, padding, no bias)", bare, (4, 3, 2), layers.convolve2d,

@@ -25,8 +25,8 @@ from jaxnn.layers.cells import gru_cell_vjp as gru_cell_vjp
 from jaxnn.layers.cells import lstm_cell as lstm_cell
 from jaxnn.layers.cells import lstm_cell_vjp as lstm_cell_vjp
 from jaxnn.layers.conv import conv2d as conv2d
-from jaxnn.layers.conv import convolve2d as convolve2d
-from jaxnn.layers.conv import convolve2d_vjp as convolve2d_vjp
+from jaxnn.layers.convolve import convolve2d as convolve2d
+from jaxnn.layers.convolve import convolve2d_vjp as convolve2d_vjp
 from jaxnn.layers.dense import affine as affine
 from jaxnn.layers.dense import affine_vjp as affine_vjp
 from jaxnn.layers.dense import dense as dense
@@ -61,6 +61,8 @@ from jaxnn.layers.elementwise import tanh as tanh
 from jaxnn.layers.embedding import embedding as embedding
 from jaxnn.layers.embedding import lookup as lookup
 from jaxnn.layers.embedding import lookup_vjp as lookup_vjp
+from jaxnn.layers.fast_convolve import fast_convolve2d as fast_convolve2d
+from jaxnn.layers.fast_convolve import fast_convolve2d_vjp as fast_convolve2d_vjp
 from jaxnn.layers.fractional import fractional_max_pool2d as fractional_max_pool2d
 from jaxnn.layers.fractional import max_of_regions as max_of_regions
 from jaxnn.layers.fractional import max_of_regions_vjp as max_of_regions_vjp

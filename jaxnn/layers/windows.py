@@ -113,7 +113,8 @@ def _axis(name: str, n: int, taps: int, stride: int, dilation: int, padding: Any
     room = before + n + after
     if reach > room:
         raise ValueError(
-            f"a window of {reach} {name} does not fit into an image of {room}, padding included"
+            f"a window of {reach} {name} does not fit into an image of {room}, padding included:"
+            ' take padding="SAME", a smaller window or larger images'
         )
     return Axis(n, taps, stride, dilation, before, after, (room - reach) // stride + 1)
 

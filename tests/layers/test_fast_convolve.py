@@ -1,0 +1,146 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnn import layers
+from jaxnn.layers import fast_convolve
+
+FORMS = ["transposed", "library", "taps"]
+SETTINGS = [
+    ((4, 5, 2), (3, 3, 2, 3), {}),
+    ((5, 6, 2), (3, 2, 2, 2), {"padding": "VALID", "strides": 2}),
+    ((6, 5, 2), (2, 3, 2, 4), {"padding": ((0, 2), (1, 2)), "strides": (2, 3), "dilation": (2, 1)}),
+    ((5, 4, 4), (2, 3, 2, 4), {"groups": 2, "dilation": (2, 1)}),
+    ((5, 5, 2), (2, 2, 2, 4), {"strides": 3, "padding": "VALID"}),
+    ((2, 3, 1), (5, 4, 1, 2), {}),
+    ((3, 3, 2), (1, 1, 2, 3), {}),
+]
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def draw(*shapes):
+    keys = jax.random.split(jax.random.key(0), len(shapes))
+    return [jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)]
+
+
+def assert_close(actual, expected):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), actual, expected
+    )
+
+
+def value_and_gradients(function, x, kernel):
+    y, pullback = jax.vjp(function, x, kernel)
+    return y, *pullback(jnp.cos(y))
+
+
+@pytest.mark.parametrize(("image", "kernel", "settings"), SETTINGS)
+def test_each_form_is_the_plain_convolution(image, kernel, settings):
+    x, weights = draw((3, *image), kernel)
+
+    @jax.jit
+    def all_fn(x, weights):
+        plain = functools.partial(layers.convolve2d, **settings)
+        y, *expected = value_and_gradients(plain, x, weights)
+        in_each_form = {}
+        for form in FORMS:
+            fast = layers.fast_convolve2d(x, weights, form=form, **settings)
+            rule = layers.fast_convolve2d_vjp(x, weights, jnp.cos(y), form=form, **settings)
+            in_each_form[form] = fast, *rule
+        return in_each_form, (y, *expected)
+
+    in_each_form, expected = all_fn(x, weights)
+    for form in FORMS:
+        assert_close(in_each_form[form], expected)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_grad_takes_the_rule(form):
+    x, weights = draw((2, 4, 4, 2), (3, 3, 2, 3))
+    y, *gradients = value_and_gradients(
+        functools.partial(layers.fast_convolve2d, form=form), x, weights
+    )
+    rule = layers.fast_convolve2d_vjp(x, weights, jnp.cos(y), form=form)
+    jax.tree.map(np.testing.assert_array_equal, tuple(gradients), rule)
+
+
+def grouped_convolutions(jaxpr):
+    """How many there are in a program, in its loops too."""
+    found = 0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            parts = equation.params["feature_group_count"], equation.params["batch_group_count"]
+            found += parts != (1, 1)
+        for leaf in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")
+        ):
+            inner = getattr(leaf, "jaxpr", leaf)
+            found += grouped_convolutions(inner) if hasattr(inner, "eqns") else 0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("form", "with_lanes"),
+    [*((form, (0, 0)) for form in FORMS), ("transposed", (None, 0)), ("transposed", (0, None))],
+)
+def test_kernels_of_many_lanes_make_no_grouped_convolution(form, with_lanes):
+    x, weights = draw((2, 3, 4, 4, 2), (2, 3, 3, 2, 3))
+    x, weights = (
+        array if has == 0 else array[0] for array, has in zip((x, weights), with_lanes, strict=True)
+    )
+    one = functools.partial(
+        value_and_gradients, functools.partial(layers.fast_convolve2d, form=form)
+    )
+    traced = jax.jit(jax.vmap(one, with_lanes)).trace(x, weights)
+    assert grouped_convolutions(traced.jaxpr.jaxpr) == 0
+    plain = jax.vmap(functools.partial(value_and_gradients, layers.convolve2d), with_lanes)
+    assert_close(traced.lower().compile()(x, weights), jax.jit(plain)(x, weights))
+
+
+def test_plain_convolution_of_many_lanes_is_a_grouped_one():
+    x, weights = draw((2, 3, 4, 4, 2), (2, 3, 3, 2, 3))
+    assert grouped_convolutions(jax.make_jaxpr(jax.vmap(layers.convolve2d))(x, weights).jaxpr) == 1
+
+
+def test_layer_takes_the_form_of_the_backend_unless_it_is_given_one(monkeypatch):
+    x, dy = draw((2, 4, 4, 2), (2, 4, 4, 3))
+
+    def program(form):
+        layer = layers.conv2d(3, 3, form=form)
+        params, _, _ = layer.init(jax.random.key(0), (4, 4, 2))
+        return str(jax.make_jaxpr(lambda x, dy: layer.backward(params, x, dy))(x, dy))
+
+    monkeypatch.setattr(fast_convolve, "FASTEST", {jax.default_backend(): "taps"})
+    by_default = program("auto")
+    assert by_default == program("taps") != program("library")
+
+
+def test_empty_batch_has_no_gradient():
+    x, weights = jnp.zeros((0, 4, 4, 2)), jnp.ones((3, 3, 2, 3))
+    for form in FORMS:
+        y, dx, dkernel = value_and_gradients(
+            functools.partial(layers.fast_convolve2d, form=form), x, weights
+        )
+        assert (y.shape, dx.shape) == ((0, 4, 4, 3), x.shape)
+        np.testing.assert_array_equal(dkernel, jnp.zeros_like(weights))
+
+
+@pytest.mark.usefixtures("no_type_checker")
+def test_what_does_not_fit_is_refused_before_compiling():
+    x, weights = draw((2, 4, 4, 2), (3, 3, 3, 3))
+    with pytest.raises(ValueError, match="images of 2 channels in 1 groups do not fit a kernel"):
+        layers.fast_convolve2d(x, weights)
+    with pytest.raises(ValueError, match=r"5 rows does not fit into an image of 4.* a smaller"):
+        layers.conv2d(3, 5, padding="VALID").init(jax.random.key(0), (4, 4, 2))
+    with pytest.raises(ValueError, match=r"form must be one of auto, .*, got 'winograd'"):
+        layers.conv2d(3, 3, form="winograd")
+    with pytest.raises(ValueError, match="cotangent must have the shape"):
+        layers.fast_convolve2d_vjp(x, weights[:, :, :2], x)

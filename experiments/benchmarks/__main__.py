@@ -16,13 +16,14 @@ import sys
 from collections.abc import Sequence
 
 from experiments import results
-from experiments.benchmarks import frame, mlp_run, start_up, sweep_run, table
+from experiments.benchmarks import cnn_run, frame, mlp_run, start_up, sweep_run, table
 from experiments.benchmarks.workload import Workload
 from jaxnn import data
 
 WORKLOADS: tuple[Workload, ...] = (
     *mlp_run.WORKLOADS,
     *sweep_run.WORKLOADS,
+    *cnn_run.WORKLOADS,
     *start_up.WORKLOADS,
 )
 PYTORCH, PYTORCH_TITLE = "pytorch", "Values and gradients beside those of PyTorch"

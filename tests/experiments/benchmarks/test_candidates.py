@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.benchmarks import mlp_peers, mlp_run, sweep_run
+from experiments.benchmarks import cnn_peers, cnn_run, mlp_peers, mlp_run, sweep_run
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +69,19 @@ def test_the_sweep_learns(folder, monkeypatch, name, batch_size):
     assert answer["units"] == part.get("part", 4)
     assert answer.get("scaled") == ("3 of 4 configurations" if part else None)
     assert answer["accuracy"] > 0.3  # the mean of slow and fast learning rates, by chance 0.1
+
+
+def test_the_convolutional_network_trains_and_every_run_starts_anew(folder, monkeypatch):
+    for module in (cnn_run, cnn_peers):
+        monkeypatch.setattr(module, "BLOCKS", ((2, 2), (2, 2)))
+        monkeypatch.setattr(module, "HIDDEN", 8)
+    accuracies = []
+    for prepare in (cnn_run.jaxnn, cnn_run.plain_scan, cnn_run.plain_steps, cnn_peers.flax_linen):
+        run = prepare(folder, steps=5)
+        first, second = run(), run()
+        assert first["units"] == 0.005
+        assert first["accuracy"] == second["accuracy"] > 0
+        accuracies.append(first["accuracy"])
+    assert accuracies[1] == pytest.approx(
+        accuracies[2], abs=2 / 320
+    )  # one network, called in two ways

@@ -49,7 +49,7 @@ def page(experiment: Experiment, record: Mapping[str, Any]) -> str:
         _expectation(experiment),
         table(
             ["Setting", "Value"],
-            [[f"`{key}`", escape(_value(value))] for key, value in record["config"].items()],
+            [[f"`{key}`", escape(value(setting))] for key, setting in record["config"].items()],
         ),
         "## Run it alone",
         f"```\npython -m experiments run {name}\npython -m experiments verify {name}\n```",
@@ -81,7 +81,8 @@ def index(folder: pathlib.Path, experiments: Sequence[Experiment]) -> str:
         "# Reports",
         "What the slides claim, what we measured, and whether the two agree. "
         "`python -m experiments run` writes these pages; `python -m experiments verify` computes "
-        "everything again and compares.",
+        "everything again and compares. As a site, with a search through all claims and an "
+        "explorer of the sweeps: open [index.html](index.html) of a clone in a browser.",
         f"**{escape(tally([answer for _, answer in answers]))}**, in {len(records)} "
         f"{'experiment' if len(records) == 1 else 'experiments'}.",
         *(_line(folder, name, text) for name, text in _OTHER_PAGES.items()),
@@ -189,12 +190,14 @@ def _made_with(record: Mapping[str, Any]) -> str:
     )
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_value(item) for item in value)
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+def value(setting: Any) -> str:
+    """A setting of an experiment, for reading."""
+    if isinstance(setting, list):
+        return ", ".join(map(value, setting))
+    if isinstance(setting, float):
+        return f"{setting:.6g}"
+    is_whole = isinstance(setting, int) and not isinstance(setting, bool)
+    return f"{setting:,}" if is_whole else str(setting)
 
 
 def _bullets(items: Mapping[str, str]) -> str:

@@ -37,9 +37,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def experiments(session: nox.Session) -> None:
-    """Run every experiment and write reports/; arguments go to `python -m experiments`."""
+    """Run every experiment and write reports/; arguments go to `python -m experiments`.
+
+    Status 3, all well but for data that are not at hand, passes: the last lines name them.
+    """
     _install(session, "experiments")
-    session.run("python", "-m", "experiments", *(session.posargs or ["run"]), env=_data())
+    command = ("python", "-m", "experiments", *(session.posargs or ["run"]))
+    session.run(*command, env=_data(), success_codes=[0, 3])
 
 
 @nox.session

@@ -6,7 +6,6 @@ import inspect
 import json
 import pathlib
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -38,32 +37,33 @@ def fingerprint(experiment: Experiment, config: Any, identities: dict[str, Any])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def get(fingerprint: str) -> xr.Dataset | None:
-    """The dataset stored under the fingerprint, None where there is no whole one."""
+def get(fingerprint: str) -> tuple[xr.Dataset, dict[str, Any] | None] | None:
+    """The dataset stored under the fingerprint and its provenance, None where none is whole."""
     try:
-        return results.load(FOLDER / fingerprint)[0]
+        dataset, record = results.load(FOLDER / fingerprint)
+        return dataset, record.get("run")
     except results.NoResultsError:
         return None
 
 
 def put(fingerprint: str, dataset: xr.Dataset, record: dict[str, Any]) -> None:
-    """Stores the dataset under the fingerprint."""
+    """Stores the dataset under the fingerprint; the record may carry its provenance as `run`."""
     results.save(FOLDER / fingerprint, dataset, record)
 
 
-def is_written(folder: pathlib.Path, modules: Iterable[ModuleType]) -> bool:
-    """Whether these modules wrote the folder here, and neither they nor the files have changed."""
+def is_written(folder: pathlib.Path, sources: Iterable[str]) -> bool:
+    """Whether these sources wrote the folder here, and neither they nor the files have changed."""
     try:
-        return _note(folder).read_text("utf-8") == _folder_state(folder, modules)
+        return _note(folder).read_text("utf-8") == _folder_state(folder, sources)
     except FileNotFoundError:
         return False
 
 
-def note_written(folder: pathlib.Path, modules: Iterable[ModuleType]) -> None:
+def note_written(folder: pathlib.Path, sources: Iterable[str]) -> None:
     """Remembers the state of the folder for `is_written`."""
     note = _note(folder)
     note.parent.mkdir(parents=True, exist_ok=True)
-    results.write(note, _folder_state(folder, modules))
+    results.write(note, _folder_state(folder, sources))
 
 
 def _note(folder: pathlib.Path) -> pathlib.Path:
@@ -71,12 +71,12 @@ def _note(folder: pathlib.Path) -> pathlib.Path:
     return FOLDER.parent / "written" / f"{folder.name}-{place}"
 
 
-def _folder_state(folder: pathlib.Path, modules: Iterable[ModuleType]) -> str:
+def _folder_state(folder: pathlib.Path, sources: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    sources = [*_library(), *((module.__name__, inspect.getsource(module)) for module in modules)]
-    made_by = [sources, results.versions(), results.platform_of_run()]
+    made_by = [list(_library()), list(sources), results.versions(), results.platform_of_run()]
     digest.update(json.dumps(made_by, sort_keys=True).encode())
-    for path in sorted(folder.glob("*")):
+    files = (path for path in folder.glob("*") if path.is_file() and path.suffix != ".html")
+    for path in sorted(files):  # the site is written over them, at the end of each run
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -90,13 +90,20 @@ def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
     yield from _library()
     yield "experiments.results", inspect.getsource(results)
     seen = {experiment.name, "results"}
-    for name, source in _own_sources(experiment):
+    for name, source in _computing_sources(experiment):
         yield name, _computing_part(source)
         yield from _imported(source, seen)
 
 
-def _own_sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """The experiment's module, or the files of its package."""
+def own_sources(experiment: Experiment) -> list[str]:
+    """The experiment's module, or all files of its package."""
+    folders = map(pathlib.Path, getattr(experiment.module, "__path__", ()))
+    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    return [inspect.getsource(experiment.module), *(path.read_text("utf-8") for path in files)]
+
+
+def _computing_sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """The experiment's module, or the files of its package that compute."""
     yield experiment.name, inspect.getsource(experiment.module)
     for folder in getattr(experiment.module, "__path__", ()):
         for path in sorted(pathlib.Path(folder).glob("*.py")):

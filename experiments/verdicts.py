@@ -66,8 +66,13 @@ class Claim:
 @functools.cache
 def claims() -> Mapping[str, Claim]:
     """Every claim of claims.toml by its id."""
-    entries = [Claim(**entry) for entry in tomllib.loads(_LEDGER.read_text("utf-8"))["claim"]]
+    entries = [Claim(**entry) for entry in tomllib.loads(ledger_text())["claim"]]
     return MappingProxyType({claim.id: claim for claim in entries})
+
+
+def ledger_text() -> str:
+    """claims.toml as it stands."""
+    return _LEDGER.read_text("utf-8")
 
 
 class UnknownClaimError(ValueError):

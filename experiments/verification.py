@@ -1,13 +1,11 @@
 """Results computed again and held against the committed ones, number by number."""
 
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from experiments import compare, ledger, results
 from experiments.registry import Experiment
-from jaxnn import data
 
 
 def check(experiment: Experiment, committed: Any, record: dict[str, Any], *, quick: bool) -> bool:
@@ -17,15 +15,14 @@ def check(experiment: Experiment, committed: Any, record: dict[str, Any], *, qui
       committed: the dataset to compare with.
       record: what results.load gave beside it.
       quick: only a part of the runs, too few for the verdicts.
+
+    Raises:
+      DataNotFoundError: it cannot run without its data.
     """
     start, module = time.perf_counter(), experiment.module
     config = module.QUICK if quick else module.Config()
     identities = results.identities(module.DATA)
-    try:
-        fresh = module.run(config)
-    except data.DataNotFoundError as error:
-        print(f"{experiment.name}: {error}", file=sys.stderr)
-        return False
+    fresh = module.run(config)
     missing = [name for name, identity in identities.items() if identity is None]
     remarks = [f"{name} is not at hand, what rests on it is not compared" for name in missing]
     remarks += [

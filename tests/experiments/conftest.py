@@ -7,8 +7,7 @@ import textwrap
 import pytest
 
 import experiments
-from experiments import __main__ as command_line
-from experiments import gradients, ledger, registry, store
+from experiments import gradients, ledger, registry, running, store, suite, unchanged
 from experiments.ledger.register import Answer
 
 TOY = '''
@@ -98,8 +97,10 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "NAMES", ("toy",))
     monkeypatch.setattr(gradients, "write", lambda folder: True)  # takes a minute
     monkeypatch.setattr(store, "FOLDER", tmp_path / "store")
-    monkeypatch.setattr(command_line, "REPORTS", tmp_path / "reports")
-    monkeypatch.setattr(command_line, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(running, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(unchanged, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(unchanged, "NOTE", tmp_path / "whole_run.json")
+    monkeypatch.setattr(suite, "BUILD", tmp_path / "build")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions may share a second
     monkeypatch.setattr(ledger, "make", lambda: [TOY_ANSWER])
     importlib.invalidate_caches()

@@ -1,6 +1,6 @@
 import pytest
 
-from experiments import registry, results, store
+from experiments import registry, store
 
 BEFORE = {"digits": {"sha256": "0"}}
 
@@ -78,11 +78,11 @@ def test_of_a_package_the_runs_count_and_the_figure_and_the_judges_do_not():
 def test_a_folder_counts_as_written_until_it_or_its_writer_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "FOLDER", tmp_path / "cache" / "results")
     folder = tmp_path / "pages"
-    assert not store.is_written(folder, [results])
+    assert not store.is_written(folder, ["source"])
     folder.mkdir()
     (folder / "README.md").write_text("as written")
-    store.note_written(folder, [results])
-    assert store.is_written(folder, [results])
-    assert not store.is_written(folder, [results, store])
+    store.note_written(folder, ["source"])
+    assert store.is_written(folder, ["source"])
+    assert not store.is_written(folder, ["source", "another"])
     (folder / "README.md").write_text("by another hand")
-    assert not store.is_written(folder, [results])
+    assert not store.is_written(folder, ["source"])

@@ -1,10 +1,12 @@
 import json
+import re
 import stat
 
 import pytest
 
-from experiments import registry, results
+from experiments import command_line, registry, results, store
 from experiments.__main__ import main
+from experiments.results import versions
 
 pytestmark = pytest.mark.usefixtures("toy")
 
@@ -24,9 +26,11 @@ def test_list_names_each_experiment_with_its_question_and_time(capsys):
 def test_run_writes_results_figures_and_pages(tmp_path, capsys):
     assert main(["run"]) == 0
     written = sorted(
-        p.relative_to(tmp_path).as_posix() for p in (tmp_path / "reports").rglob("*.*")
+        p.relative_to(tmp_path).as_posix()
+        for p in (tmp_path / "reports").rglob("*.*")
+        if p.suffix != ".html" and p.parent.name != "assets"
     )
-    names = ["README.md", "figure.png", "figure.svg", "results.json", "results.nc"]
+    names = ["README.md", "figure.png", "figure.svg", "results.json", "results.nc", "run.json"]
     ledger = ["reports/ledger/README.md", "reports/ledger/results.json"]
     assert written == ["reports/README.md", *ledger, *(f"reports/toy/{name}" for name in names)]
     assert "2 claims: 1 reproduced, 1 erratum" in capsys.readouterr().out
@@ -119,12 +123,75 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, ca
     assert not runs()
 
 
-def test_data_not_at_hand_are_an_error_of_that_experiment_alone(rewrite, capsys):
+def test_without_its_data_an_experiment_names_its_claims_and_the_rest_go_on(
+    rewrite, tmp_path, capsys
+):
     rewrite(
         "RUNS.append(config)", 'raise __import__("jaxnn").data.DataNotFoundError("no zoo here")'
     )
-    assert main(["run"]) == 1
-    assert "toy: no zoo here" in capsys.readouterr().err
+    assert main(["run"]) == 3
+    out, err = capsys.readouterr()
+    assert "toy: no zoo here" in err
+    assert "2 claims stay unjudged: lr-too-big, r-lr-sweep-no-improvement" in out
+    assert (tmp_path / "reports" / "ledger" / "results.json").exists()
+
+
+def test_data_that_were_missed_are_named_in_the_summary(rewrite, capsys):
+    rewrite('DATA = ("digits",)', 'DATA = ("cifar10",)')
+    assert main(["run"]) == 0
+    assert "`python -m experiments data prepare cifar10` gets them" in capsys.readouterr().out
+
+
+def test_with_changed_what_is_as_it_was_written_is_left_alone(tmp_path, rewrite, capsys):
+    main(["run", "toy"])
+    figure = tmp_path / "reports" / "toy" / "figure.svg"
+    before = figure.stat().st_mtime_ns
+    assert main(["run", "toy", "--changed"]) == 0
+    assert re.search("^toy +unchanged$", capsys.readouterr().out, re.MULTILINE)
+    assert figure.stat().st_mtime_ns == before
+    rewrite('ylabel="loss"', 'ylabel="cost"')
+    main(["run", "toy", "--changed"])
+    assert figure.stat().st_mtime_ns != before
+    assert not runs()  # drawn anew, from what ran before
+
+
+def test_with_changed_committed_results_of_this_state_count_as_run(tmp_path, monkeypatch):
+    main(["run", "toy"])
+    monkeypatch.setattr(store, "FOLDER", tmp_path / "another" / "store")  # as in a fresh clone
+    assert main(["run", "toy", "--changed"]) == 0
+    assert len(runs()) == 1
+    main(["run", "toy", "--changed", "--seeds", "2", "--out", str(tmp_path / "reports")])
+    assert len(runs()) == 2
+
+
+def test_after_a_whole_run_changed_asks_nothing_but_the_files(tmp_path, monkeypatch, capsys):
+    assert main(["run"]) == 0
+    monkeypatch.setattr(command_line, "main", None)
+    assert main(["run", "--changed"]) == 0
+    assert "nothing changed since the whole run of" in capsys.readouterr().out
+
+
+def test_results_of_other_versions_are_made_again_and_it_is_said_why(toy, monkeypatch, capsys):
+    main(["run"])
+    monkeypatch.setattr(results, "versions", lambda: {**versions(), "jax": "0.0.1"})
+    assert main(["run"]) == 0
+    assert f"again: made with jax {versions()['jax']}, here 0.0.1" in capsys.readouterr().out
+    assert len(runs()) == 2
+
+
+def test_a_heavy_experiment_is_redrawn_and_says_when_and_where_it_ran(rewrite, capsys):
+    rewrite("RUNS = []", "RUNS = []\nHEAVY = True")
+    assert main(["run", "toy"]) == 1
+    assert "`python -m experiments run toy --full` makes them" in capsys.readouterr().err
+    assert main(["run", "toy", "--full"]) == 0
+    assert main(["run", "toy"]) == 0
+    assert re.search(r"redrawn from \d{4}-\d\d-\d\d, in .* on \d+ cores", capsys.readouterr().out)
+    assert len(runs()) == 1
+    assert main(["verify", "toy"]) == 0
+    assert len(runs()) == 1
+    assert main(["verify", "toy", "--full"]) == 0
+    assert main(["run", "toy", "--quick"]) == 0
+    assert len(runs()) == 3
 
 
 def test_written_files_hold_no_path_and_can_be_read_by_others(tmp_path):

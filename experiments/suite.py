@@ -1,0 +1,179 @@
+"""The command `run`: the chosen experiments, the ledger, the gradients, and what came of them."""
+
+import argparse
+import ast
+import collections
+import dataclasses
+import inspect
+import pathlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments import (
+    gradients,
+    ledger,
+    machine,
+    registry,
+    report,
+    results,
+    running,
+    site,
+    store,
+    style,
+    unchanged,
+    verdicts,
+)
+from experiments.registry import Experiment
+from jaxnn import data
+from jaxnn.data import cache, catalog, published
+
+BUILD = results.ROOT / "build"
+LEDGER = "ledger"
+WITHOUT_DATA = 3  # the exit status where all is well, but for data that are not at hand
+
+
+def run(options: argparse.Namespace, settings: Mapping[str, Any]) -> int:
+    """Returns the exit status.
+
+    Args:
+      options: names, out, quick, full, force and changed.
+      settings: of the one experiment that is named, where they are not those of its Config.
+    """
+    chosen, with_ledger = select(options.names)
+    default = (
+        BUILD / "quick" if options.quick else BUILD / "custom" if settings else running.REPORTS
+    )
+    out = options.out or default
+    for folder in (out, *(out / experiment.name for experiment in chosen)):
+        if folder == out or folder.exists():
+            machine.check_writable(folder, "--out")
+    outcomes, unjudged, failed = [], {}, []
+    for experiment in chosen:
+        base = experiment.module.QUICK if options.quick else experiment.module.Config()
+        how = {name: getattr(options, name) for name in ("full", "force", "changed")}
+        try:
+            config = dataclasses.replace(base, **settings)
+            outcomes.append(running.run_one(experiment, config, out, **how))
+        except data.DataNotFoundError as error:
+            print(f"{experiment.name}: {error}", file=sys.stderr)
+            unjudged[experiment.name] = claims_of(experiment)
+        except results.NoResultsError as error:
+            print(f"{experiment.name}: {error}", file=sys.stderr)
+            failed.append(experiment.name)
+        except (TypeError, ValueError) as error:  # of the library: a setting that cannot be
+            if not settings:
+                raise
+            print(f"error: {experiment.name} cannot run so: {error}", file=sys.stderr)
+            return 2
+    if with_ledger:
+        run_ledger(out, force=options.force)
+    elif (out / LEDGER / "results.json").exists():
+        ledger.refresh(out / LEDGER)
+    if not (options.names or options.quick) and not run_gradients(out, force=options.force):
+        failed.append("gradients")
+    write_pages(out)
+    print(_summary(outcomes, unjudged, failed))
+    if out == running.REPORTS and not (options.names or options.quick or unjudged or failed):
+        unchanged.remember(f"the whole run of {time.strftime('%Y-%m-%d')}", _data_folders(chosen))
+    return 1 if failed else WITHOUT_DATA if unjudged else 0
+
+
+def select(names: Sequence[str]) -> tuple[list[Experiment], bool]:
+    """The named experiments, and whether the ledger is among them; all where none is named."""
+    others = [name for name in names if name != LEDGER]
+    chosen = registry.select(others) if others or not names else []
+    return chosen, LEDGER in names or not names
+
+
+def claims_of(experiment: Experiment) -> list[str]:
+    """The claims that an experiment's sources name, whether or not it has run."""
+    trees = [ast.parse(source) for source in store.own_sources(experiment)]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    named = {node.value for node in nodes if isinstance(node.value, str)}
+    return [claim for claim in verdicts.claims() if claim in named]
+
+
+def run_ledger(out: pathlib.Path, *, force: bool) -> None:
+    """Recomputes the numbers and tables, unless nothing has changed, and writes their page."""
+    start, folder = time.perf_counter(), out / LEDGER
+    sources = [path.read_text("utf-8") for path in sorted(_ledger_files())]
+    is_same = not force and store.is_written(folder, [*sources, verdicts.ledger_text()])
+    if is_same:
+        ledger.refresh(folder)
+    else:
+        ledger.write(folder, ledger.make())
+    rows, _ = ledger.load(folder)
+    if not any(row.lacks_data for row in rows):
+        store.note_written(folder, [*sources, verdicts.ledger_text()])
+    note = "; numbers unchanged since they were computed here" if is_same else ""
+    seconds = time.perf_counter() - start
+    print(f"{LEDGER:<16} {seconds:6.1f} s   {ledger.tally(rows)}{note}", flush=True)
+
+
+def _ledger_files() -> list[pathlib.Path]:
+    return [path for folder in ledger.__path__ for path in pathlib.Path(folder).glob("*.py")]
+
+
+def run_gradients(out: pathlib.Path, *, force: bool) -> bool:
+    """Writes the report on every gradient, unless nothing has changed; whether all pass."""
+    machine.check_writable(out, "--out")
+    folder, start = out / "gradients", time.perf_counter()
+    sources = [inspect.getsource(module) for module in (gradients, report, results, style)]
+    if not force and store.is_written(folder, sources):
+        print(f"{'gradients':<16}          as they were written here, all PASS")
+        return True
+    all_pass = gradients.write(folder)
+    if all_pass:
+        store.note_written(folder, sources)
+    outcome = "all PASS" if all_pass else "FAIL, see the report"
+    print(f"{'gradients':<16} {time.perf_counter() - start:6.1f} s   {outcome}", flush=True)
+    return all_pass
+
+
+def write_pages(out: pathlib.Path) -> None:
+    """Writes the pages that lead to all others, and the site, over whatever the folder holds."""
+    machine.check_writable(out, "--out")
+    experiments = registry.select()
+    results.write(out / "README.md", report.index(out, experiments))
+    number = site.write(out, experiments)
+    print(f"wrote {_shown(out / 'README.md')}, and beside it index.html and its {number} files")
+
+
+def _summary(
+    outcomes: Sequence[running.Outcome],
+    unjudged: Mapping[str, Sequence[str]],
+    failed: Sequence[str],
+) -> str:
+    counts = collections.Counter(outcome.how for outcome in outcomes)
+    done = ", ".join(f"{number} {how}" for how, number in counts.items()) or "none ran"
+    lines = [f"experiments: {done}"]
+    lacking = sorted({name for outcome in outcomes for name in outcome.lacks})
+    if lacking:
+        lines.append(
+            f"not at hand: {', '.join(lacking)}; what rests on them is not judged; "
+            f"`python -m experiments data prepare {' '.join(lacking)}` gets them, or says how"
+        )
+    lines += [
+        f"{name} could not run without its data: {len(claims)} claims stay unjudged: "
+        f"{', '.join(claims)}"
+        for name, claims in unjudged.items()
+    ]
+    return "\n".join([*lines, *([f"FAILED: {', '.join(failed)}"] if failed else [])])
+
+
+def _data_folders(chosen: Sequence[Experiment]) -> list[pathlib.Path]:
+    """Where the experiments' data sets are looked for."""
+    root = published.data_root()
+    folders = []
+    for name in {name for experiment in chosen for name in experiment.module.DATA}:
+        if name in catalog.PUBLISHED:
+            folders += [root / name, published.raw_folder(catalog.PUBLISHED[name], root)]
+            folders += [place / name for place in cache.user_folders("tfds", root)]
+    return folders
+
+
+def _shown(path: pathlib.Path) -> str:
+    path = path.resolve()
+    return str(path.relative_to(results.ROOT)) if path.is_relative_to(results.ROOT) else str(path)

@@ -102,6 +102,7 @@ def _make(
     *,
     force: bool,
 ) -> _Made:
+    run: dict[str, Any] | None
     found = None if force else store.get(key)
     if found is None:
         unjudged = results.record(experiment.name, config, identities, [])

@@ -44,12 +44,12 @@ def measure(values: xr.DataArray, points: int) -> dict[str, Any]:
 
     Runs that are not finite somewhere along x are left out and counted.
     """
-    x, seed = _time(values), _seed(values)
+    x, seed = str(_time(values)), str(_seed(values))
     settings = [str(dim) for dim in values.dims if dim not in (x, seed)]
     kept = np.unique(np.linspace(0, values.sizes[x] - 1, points).round().astype(int))
     lanes = values.transpose(*settings, seed, x).values.astype(np.float64)
     lanes = lanes.reshape(-1, values.sizes[seed], values.sizes[x])
-    finite = np.isfinite(lanes).all(axis=-1)
+    finite = np.asarray(np.isfinite(lanes).all(axis=-1))
     curves = [
         [
             _short(np.quantile(lane[keep][:, kept], level, axis=0)) if keep.any() else []

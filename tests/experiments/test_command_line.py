@@ -132,7 +132,7 @@ def test_without_its_data_an_experiment_names_its_claims_and_the_rest_go_on(
     assert main(["run"]) == 3
     out, err = capsys.readouterr()
     assert "toy: no zoo here" in err
-    assert "2 claims stay unjudged: lr-too-big, r-lr-sweep-no-improvement" in out
+    assert "2 claims stay unjudged: r-lr-sweep-no-improvement, lr-too-big" in out
     assert (tmp_path / "reports" / "ledger" / "results.json").exists()
 
 

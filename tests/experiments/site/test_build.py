@@ -44,6 +44,9 @@ class Page(html.parser.HTMLParser):
         if tag in ("h1", "h2", "h3"):
             self.headings.append(int(tag[1]))
 
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 

@@ -42,7 +42,7 @@ def test_runs_that_are_not_finite_are_counted_and_left_out():
 
 
 def test_long_curves_keep_first_and_last_and_files_stay_small():
-    many = dataset(rates=60, seeds=3, epochs=500)
+    many = dataset(rates=150, seeds=3, epochs=500)
     (found,) = sweeps._fitting(many)
     assert found["x"]["values"][0] == 1
     assert found["x"]["values"][-1] == 500

@@ -11,6 +11,8 @@ from experiments import registry, results, verdicts
 from experiments.ledger import register
 from experiments.ledger.register import Answer
 
+_NO_VERDICT, _NO_RESULTS = "no verdict on it", "no results"
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -84,7 +86,7 @@ def rows(answers: Iterable[Answer], reports: pathlib.Path) -> list[Row]:
 def _row(claim: verdicts.Claim, found: Mapping[str, Mapping[str, Any]], judged: set[str]) -> Row:
     """Of several who judged it, the one that the claim names is believed."""
     by = claim.experiment if claim.experiment in found else next(iter(found), claim.experiment)
-    nothing = "no verdict on it" if by in judged else "no results"
+    nothing = _NO_VERDICT if by in judged else _NO_RESULTS
     outcome = found.get(by) or {
         "status": "not judged",
         "measured": "",
@@ -118,7 +120,7 @@ def answers_of(found: Iterable[Row]) -> list[Answer]:
             row.lacks_data,
         )
         for row in found
-        if row.experiment == "ledger"
+        if row.experiment == "ledger" and not row.evidence.endswith((_NO_VERDICT, _NO_RESULTS))
     ]
 
 

@@ -64,19 +64,25 @@ def answers(*claims: str) -> Callable[[Callable], Callable]:
 
 def answered() -> tuple[str, ...]:
     """The claims that the ledger answers, in the order of claims.toml."""
+    functions = _functions()
+    return tuple(claim for claim in verdicts.claims() if claim in functions)
+
+
+def _functions() -> dict[str, Callable[..., Any]]:
+    """What answers which claim, once every subject is imported."""
     for module in pkgutil.iter_modules(experiments.ledger.__path__):
         if module.name not in _FRAME:
             importlib.import_module(f"experiments.ledger.{module.name}")
-    return tuple(claim for claim in verdicts.claims() if claim in _FUNCTIONS)
+    return _FUNCTIONS
 
 
 def answer(claim: str) -> Answer:
     """Recomputes one claim, in float64 and on one device."""
-    entry = verdicts.claims()[claim]
+    entry, function = verdicts.claims()[claim], _functions()[claim]
     try:
         with jax.enable_x64(True):
             inputs = {name: _array(value) for name, value in entry.inputs.items()}
-            measured = plain(_FUNCTIONS[claim](**inputs))
+            measured = plain(function(**inputs))
     except NotJudgedError as error:
         return Answer(claim, "not judged", reason=str(error))
     except data.DataNotFoundError as error:
@@ -97,7 +103,7 @@ def verdict(claim: str) -> verdicts.Verdict:
 
 def method(claim: str) -> str:
     """How the ledger answers it: the function, and the first line of its docstring."""
-    function = _FUNCTIONS.get(claim)
+    function = _functions().get(claim)
     if function is None:
         return ""
     module = function.__module__.replace(".", "/")

@@ -136,7 +136,7 @@ def convolution_and_dense_layer(height, width, channels, kernel, filters):
     """Parameters of each; then products, of which a kernel's weight makes one at each place."""
     image = height, width, channels
     convolution = layers.conv2d(filters, kernel)
-    rows, columns, features = _made(convolution, *image)[2]
+    rows, columns, features = made(convolution, *image)[2]
     whole, outputs = length_of_an_image(*image), rows * columns * features
     return (
         _count(convolution, *image),
@@ -156,7 +156,7 @@ def network_of_the_code(size, channels, kernel=3, classes=10):
         stack += [layers.conv2d(filters, kernel), layers.batch_norm()] * 2 + [layers.max_pool2d()]
     shape = size, size, channels
     for layer in [*stack, layers.flatten, layers.dense(128), layers.dense(classes)]:
-        params, state, shape = _made(layer, *shape)
+        params, state, shape = made(layer, *shape)
         yield layer.name, _numbers((params, state)), shape
 
 
@@ -178,12 +178,12 @@ def shapes_of_the_code(size):
 @answers("conv-window-sizes")
 def output_sizes(sizes):
     return [
-        _made(layers.conv2d(1, k, strides=s, padding=[(p, p), (p, p)]), n, n, 1)[2][0]
+        made(layers.conv2d(1, k, strides=s, padding=[(p, p), (p, p)]), n, n, 1)[2][0]
         for n, k, p, s in sizes
     ]
 
 
-def _made(layer, *in_shape):
+def made(layer, *in_shape):
     """The layer's params and state as shapes, for nothing is drawn; and the shape of its output."""
     out_shape: tuple[int, ...] = ()
 
@@ -196,7 +196,7 @@ def _made(layer, *in_shape):
 
 
 def _params(layer, *in_shape):
-    return _made(layer, *in_shape)[0]
+    return made(layer, *in_shape)[0]
 
 
 def _count(layer, *in_shape):

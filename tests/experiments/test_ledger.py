@@ -64,14 +64,17 @@ def test_the_committed_answers_are_the_present_ones(present):
     assert differences == []
 
 
-def test_no_claim_is_contradicted_and_only_missing_data_go_unjudged(present):
+def test_no_claim_is_contradicted_and_none_is_unjudged_but_for_want_of_data_or_of_a_test(present):
     for answer in present:
         claim = verdicts.claims()[answer.claim]
         if answer.status != "not judged":
             expected = "erratum" if claim.correct else "reproduced"
             assert answer.status == expected, claim.id
     open_claims = {answer.claim for answer in present if answer.status == "not judged"}
-    assert open_claims <= {"r-train-costs", "mnist-shapes"}
+    lost = {"r-train-costs", "mnist-shapes", "multilayer-partial-computation"}
+    no_matter_of_computing = {"perceptron-history", "ann-applications", "cv-tasks"}
+    of_others = {"dropout-citation", "cnn-code-rescaling-path"}
+    assert open_claims <= lost | no_matter_of_computing | of_others
 
 
 def test_the_committed_record_and_page_are_what_the_committed_reports_say():
@@ -101,8 +104,7 @@ def test_a_claim_that_nobody_judged_says_who_is_to():
 def test_who_answers_a_claim_answers_all_that_name_it_and_nobody_disagrees():
     for row in ledger.load(FOLDER)[0]:
         assert row.experiment == verdicts.claims()[row.id].experiment, row.id
-        if row.experiment != "ledger":
-            assert not row.evidence.endswith("has no verdict on it"), row.id
+        assert not row.evidence.endswith("has no verdict on it"), row.id
         for name in row.also:
             given = results.load(FOLDER.parent / name)[1]["verdicts"]
             (status,) = (v["status"] for v in given if v["claim"] == row.id)
@@ -266,6 +268,12 @@ def test_of_several_who_judged_it_the_one_that_the_claim_names_is_believed(tmp_p
     assert row.evidence == "its experiment learning_rate has no verdict on it"
     (row,) = (row for row in record.rows([], tmp_path) if row.id == "l2-penalty")
     assert row.evidence == "its experiment l2 has no results"
+
+
+def test_what_nobody_answered_is_no_answer_of_the_ledger(tmp_path):
+    rows = record.rows([ANSWER], tmp_path)
+    assert record.answers_of(rows) == [ANSWER]
+    assert record.answers_of(record.rows([], tmp_path)) == []
 
 
 def test_an_experiment_can_show_a_claim_of_the_ledger():

@@ -10,6 +10,7 @@ from typing import Any
 
 NAMES: tuple[str, ...] = (
     "learning_rate",
+    "batch_size",
     "momentum",
     "optimizers",
     "initialization",

@@ -84,12 +84,12 @@ class _Work:
         arrays = program.arrays_of(group.dataset)
         self._arrays = [jax.device_put(arrays, place) for place in everywhere]
         shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(arrays)]
-        self._shapes = program.carry_shapes(group.run, group.dataset.train.inputs.shape[1:])
-        self._compile(mesh, shapes)
-
-    def _compile(self, mesh: Mesh | None, shapes: Any) -> None:
-        static = self._group.lanes[0].static
+        static, in_shape = group.lanes[0].static, group.dataset.train.inputs.shape[1:]
         exactly = repr((static, shapes))
+        self._start = program.starting(group.setup, static, exactly, in_shape, mesh, plan.how)
+        self._compile(static, exactly, mesh)
+
+    def _compile(self, static: tuple, exactly: str, mesh: Mesh | None) -> None:
         self._advance = program.compiled(
             self._group.setup, static, exactly, mesh, self._plan.how, self._plan.span
         )
@@ -98,8 +98,8 @@ class _Work:
         """One call's lanes from there on: one, or under "vmap" as many as there is room for."""
         chosen = slice(first_lane, first_lane + (self._room or 1))
         lanes, place = self._group.lanes[chosen], worker % len(self._arrays)
-        carry = jax.device_put(self._first_carry(chosen), self._carry_places[place])
-        inputs = self._in_room(_inputs(self._group, lanes))
+        inputs = self._inputs(lanes, worker)
+        carry = self._first_carry(chosen, inputs, worker)
         orders = self._orders(lanes, self._starts[0])
         for first in self._starts:
             num = self._num_epochs(first)
@@ -120,11 +120,17 @@ class _Work:
     def _num_epochs(self, first: int) -> int:
         return min(self._plan.span, self._group.run.epochs - first)
 
-    def _first_carry(self, chosen: slice) -> Any:
+    def _inputs(self, lanes: list[Lane], worker: int) -> program.LaneInputs:
+        return jax.device_put(self._in_room(_inputs(self._group, lanes)), self._place(worker))
+
+    def _first_carry(self, chosen: slice, inputs: program.LaneInputs, worker: int) -> Any:
         if self._carry is None:
-            shape = () if self._room is None else (self._room,)
-            return jax.tree.map(lambda s: np.zeros(shape + s.shape, s.dtype), self._shapes)
-        return self._in_room(jax.tree.map(lambda leaf: leaf[chosen], self._carry))
+            return self._start(inputs)
+        saved = self._in_room(jax.tree.map(lambda leaf: leaf[chosen], self._carry))
+        return jax.device_put(saved, self._place(worker))
+
+    def _place(self, worker: int) -> Any:
+        return self._carry_places[worker % len(self._carry_places)]
 
     def _orders(self, lanes: list[Lane], first: int) -> np.ndarray:
         epochs = range(first, first + self._num_epochs(first))
@@ -150,7 +156,7 @@ class _Work:
 class _StreamedWork(_Work):
     """Lanes of which the examples come chunk by chunk, while the device is at work."""
 
-    def _compile(self, mesh: Mesh | None, shapes: Any) -> None:
+    def _compile(self, static: tuple, exactly: str, mesh: Mesh | None) -> None:
         group, stream = self._group, self._group.dataset
         assert isinstance(stream, Stream)
         num_batches, batch_size = group.order_shape()
@@ -158,20 +164,17 @@ class _StreamedWork(_Work):
         self._columns = slice(None)
         if mesh is not None:
             self._columns = streaming.columns_of(NamedSharding(mesh, P(None, "lanes")), batch_size)
-        static = group.lanes[0].static
-        exactly = repr((static, shapes, self._steps, stream.train))
+        exactly = repr((exactly, self._steps, stream.train))
         self._advance, self._finish = program.compiled_stream(group.setup, static, exactly, mesh)
 
     def run(self, first_lane: int, worker: int) -> Iterator[Progress]:
         """One lane, epoch by epoch; where it is to be kept, also within an epoch that is long."""
         group, lane = self._group, self._group.lanes[first_lane]
-        where = self._carry_places[worker % len(self._carry_places)]
-        arrays = self._arrays[worker % len(self._arrays)]
-        inputs = self._in_room(_inputs(group, [lane]))
-        at_start = self._first_carry(slice(first_lane, first_lane + 1))
-        carry, before = jax.device_put(at_start, where), None
-        last_time = time.perf_counter()
-        with contextlib.closing(self._chunks(lane, inputs, at_start)) as chunks:
+        where, arrays = self._place(worker), self._arrays[worker % len(self._arrays)]
+        inputs = self._inputs([lane], worker)
+        carry = self._first_carry(slice(first_lane, first_lane + 1), inputs, worker)
+        before, last_time = None, time.perf_counter()
+        with contextlib.closing(self._chunks(lane, inputs, carry)) as chunks:
             for epoch, is_last, examples in chunks:
                 chunk = streaming.place(examples, where, group.order_shape()[1])
                 number = np.int32(epoch)

@@ -191,7 +191,7 @@ def test_neither_another_float_nor_another_chunk_compiles_anything(blobs, monkey
     train.sweep(fresh, streamed(blobs), learning_rate=[0.1, 0.2], train_size=[50, 90])
     train.fit(fresh, streamed(blobs), learning_rate=0.3)
     jax.monitoring.unregister_event_duration_listener(listener)
-    assert len(names) == 2, names  # the steps, and the end of an epoch
+    assert len(names) == 3, names  # the start, the steps, and the end of an epoch
 
 
 def test_a_streamed_batch_can_be_spread_over_devices(blobs, steps):

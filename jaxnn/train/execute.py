@@ -176,8 +176,7 @@ def _segments(
     """(epochs done, lanes, what they carry, what is known of them), those that lie ahead first."""
     by_number = {lane.number: lane for lane in group.lanes}
     if checkpoint is not None and by_number:
-        shapes = program.carry_shapes(group.run, group.dataset.train.inputs.shape[1:])
-        like = jax.tree.map(lambda s: jax.ShapeDtypeStruct((1, *s.shape), s.dtype), shapes)
+        like = jax.tree.map(lambda s: jax.ShapeDtypeStruct((1, *s.shape), s.dtype), group.shapes)
         for saved in checkpoint.newest(like, by_number):
             known = [by_number.pop(int(number)) for number in saved.lanes]
             is_finished = saved.epochs == group.run.epochs
@@ -189,8 +188,7 @@ def _segments(
 
 def _by_axes(kept: dict[int, Any], group: Group, hosts: Hosts) -> Any:
     """Params and state with the axes of the sweep in front."""
-    shapes = program.outcome(program.carry_shapes(group.run, group.dataset.train.inputs.shape[1:]))
-    empty = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
+    empty = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), program.outcome(group.shapes))
     ordered = [kept.get(lane.number, empty) for lane in group.lanes]
     return jax.tree.map(
         lambda *leaves: hosts.merge(np.stack(leaves).reshape(hosts.shape + leaves[0].shape)),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxnn.data import Dataset, Stream
-from jaxnn.train import samples, streaming
+from jaxnn.train import program, samples, streaming
 from jaxnn.train.axes import Grid, Lane, name_of
 from jaxnn.train.hosts import Hosts
 from jaxnn.train.layout import Layout, layout
@@ -19,6 +19,7 @@ class Group(NamedTuple):
     dataset: Dataset
     lanes: list[Lane]
     rows: dict[int, samples.Rows]  # by the number of the lane
+    shapes: program.Carry  # of what each run carries
 
     def order_shape(self) -> tuple[int, int]:
         """(batches, batch_size) of an epoch; (1, 0) where the whole set is every batch."""
@@ -36,7 +37,7 @@ class Group(NamedTuple):
     def layout(self, hosts: Hosts, **options: Any) -> Layout:
         """How the lanes of this process are run; see `layout`."""
         num_lanes = max(1, len(hosts.own(self.lanes)))
-        return layout(self.run, self.dataset, num_lanes, self.order_shape(), **options)
+        return layout(self.run, self.dataset, num_lanes, self.order_shape(), self.shapes, **options)
 
 
 def grouped(setup: Callable, dataset: Dataset, grid: Grid) -> list[Group]:
@@ -72,8 +73,9 @@ def _groups_of(setup, lanes, dataset, names) -> Iterator[Group]:
     for lane in lanes:  # the batch of a full-batch run has the size of its training set
         key = lane.settings.train_size if run.batch_size is None else None
         parts.setdefault(key, []).append(lane)
+    shapes = program.carry_shapes(run, dataset.train.inputs.shape[1:])
     for part in parts.values():
-        group = Group(setup, run, dataset, part, of_lane)
+        group = Group(setup, run, dataset, part, of_lane, shapes)
         for drawn_rows in rows.values():
             group.num_batches(None if drawn_rows.train is None else len(drawn_rows.train))
         yield group

@@ -92,8 +92,7 @@ class History:
 
 
 def _leaf_names(group: Group) -> list[str]:
-    in_shape = group.dataset.train.inputs.shape[1:]
-    return list(_by_name(program.carry_shapes(group.run, in_shape).params))
+    return list(_by_name(group.shapes.params))
 
 
 def _by_name(params: Any) -> dict[str, Any]:

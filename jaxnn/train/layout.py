@@ -58,8 +58,8 @@ class Layout(NamedTuple):
 
 
 def layout(
-    run: Run, dataset: Dataset, num_lanes: int, order_shape: tuple[int, int], *,
-    how: How = "auto", num_devices: int | None = None,
+    run: Run, dataset: Dataset, num_lanes: int, order_shape: tuple[int, int],
+    shapes: program.Carry, *, how: How = "auto", num_devices: int | None = None,
 ) -> Layout:  # fmt: skip
     """Chooses how lanes of one structure run.
 
@@ -72,6 +72,7 @@ def layout(
       dataset: what they are trained on.
       num_lanes: how many there are, at least 1.
       order_shape: (batches, batch_size), or (1, 0) for the whole set.
+      shapes: of what each of them carries.
       how: "map", "vmap" or "data"; "auto" chooses.
       num_devices: how many devices are used, or, under "map" on a CPU, cores; None for all.
 
@@ -89,7 +90,7 @@ def layout(
             ' with each batch spread over the devices, "data"'
         )
     devices, workers = _devices(how, num_devices)
-    need = _need(run, dataset, order_shape)
+    need = _need(run, dataset, order_shape, shapes)
     limit = free_memory(devices[0])
     if how == "data":
         batch = run.batch_size or order_shape[1] or len(dataset.train.inputs)
@@ -188,9 +189,8 @@ def num_cores() -> int:
         return os.cpu_count() or 1
 
 
-def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int]) -> Bytes:
+def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int], carry: program.Carry) -> Bytes:
     inputs = dataset.train.inputs
-    carry = program.carry_shapes(run, inputs.shape[1:])
     batch = run.batch_size or order_shape[1] or len(inputs)
     x = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), float_dtype())
     forward = jax.eval_shape(

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxnn import layers, losses, optimizers, train
-from jaxnn.train import layout
+from jaxnn.train import layout, program
 
 pytestmark = pytest.mark.usefixtures("no_type_checker")
 
@@ -19,7 +19,9 @@ def setup(learning_rate, width=4, epochs=20, batch_size=30, noise=0.0):
 
 
 def planned(blobs, num_lanes=8, shape=(3, 30), width=4, **options):
-    return layout.layout(setup(0.1, width), blobs, num_lanes, shape, **options)
+    run = setup(0.1, width)
+    shapes = program.carry_shapes(run, blobs.train.inputs.shape[1:])
+    return layout.layout(run, blobs, num_lanes, shape, shapes, **options)
 
 
 def test_a_cpu_runs_one_lane_after_another_in_a_worker_for_each_core(blobs, monkeypatch):

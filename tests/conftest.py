@@ -2,6 +2,7 @@
 
 import functools
 
+import hypothesis
 import jax
 import jaxtyping
 import pytest
@@ -9,6 +10,9 @@ import pytest
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
+
+hypothesis.settings.register_profile("patient", deadline=None)  # cores may be busy with other tests
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture

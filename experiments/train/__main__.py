@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if flags.deterministic:
             machine.make_deterministic()
         machine.join_processes(flags.processes)
+        machine.use_device(flags.device)
         task = task_of(flags, given)
         if flags.dry_run:
             print(_plan(task, flags))
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (
         UsageError,
         machine.FolderError,
+        machine.DeviceError,
         watching.MissingExtraError,
         data.DataNotFoundError,
         data.DataCorruptError,

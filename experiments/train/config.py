@@ -11,6 +11,7 @@ from experiments.train.kinds import Kind
 
 Gradient = Literal["hand", "autodiff"]
 Precision = Literal["float32", "bfloat16"]
+Device = Literal["cpu", "gpu", "tpu"]
 Lanes = Literal["auto", "map", "vmap", "data"]
 Resume = Literal["auto", "must", "never"]
 Folder = pathlib.Path | None
@@ -80,6 +81,7 @@ class TrainConfig:
       lanes: how runs share the devices: one after another on each (map, good on a CPU), all of a
         device at once (vmap, good on a GPU), every batch spread over all devices (data, for one
         large run), or as was measured to be fastest (auto)
+      device: cpu, gpu or tpu; without it, the best that JAX finds
       devices: use so many of them or, where runs go one after another on a CPU, so many of its
         cores; without it, all. JAX_NUM_CPU_DEVICES=8 in the environment simulates eight devices
       processes: this command is one of several processes that share the runs, on one host or many:
@@ -127,6 +129,7 @@ class TrainConfig:
     zip: Annotated[tuple[str, ...], Flag(MANY, kinds.TEXTS)] = ()
     random: Annotated[tuple[str, ...], Flag(MANY, _LAW)] = ()
     lanes: Annotated[Lanes, Flag(MANY, kinds.literal(Lanes))] = "auto"
+    device: Annotated[Device | None, Flag(MACHINE, kinds.literal(Device))] = None
     devices: Annotated[int | None, Flag(MACHINE, _COUNT)] = None
     processes: Annotated[tuple[str, ...] | None, Flag(MACHINE, kinds.PROCESSES)] = None
     deterministic: Annotated[bool, Flag(MACHINE, kinds.SWITCH)] = False

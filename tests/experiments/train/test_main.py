@@ -31,6 +31,7 @@ def nothing_is_compiled(monkeypatch):
         ("--sweep train_size=32,640", "a batch of 64 is more than the 32 training examples"),
         ("--train-size 9999", "digits has 1,617 training examples, not 9,999"),
         ("--devices 4096", "4096"),
+        ("--device tpu", "there is no tpu here, JAX finds a cpu; a GPU needs `pip install"),
         ("--sweep seed=0:0", "the axis seed is empty"),
         ("--sweep seeds=0:3", "did you mean seed?"),
         ("--sweep l2=0,1 --l2 0.1", "l2 is an axis, so --l2 has nothing to say"),
@@ -88,11 +89,20 @@ def test_the_script_trains_what_the_library_trains(tmp_path):
         np.testing.assert_array_equal(history[name], same[name])
 
 
+@pytest.fixture
+def machine_as_before(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", ""))
+    precision = jax.config.jax_default_matmul_precision
+    yield
+    jax.config.update("jax_default_matmul_precision", precision)
+
+
+@pytest.mark.usefixtures("machine_as_before")
 @pytest.mark.parametrize(
     "typed",
     [
         "--model logistic_regression --optimizer adam --batch-size full --evaluate-every 2",
-        "--sweep model=mlp,logistic_regression dropout=0,0.5 l1=0,0.001",
+        "--sweep model=mlp,logistic_regression dropout=0,0.5 l1=0,0.001 --device cpu",
         "--zip learning_rate=0.1,0.01 momentum=0,0.9 --optimizer momentum --sweep seed=0:2",
         "--random 3 learning_rate=loguniform:1e-3:1 l2=uniform:0:0.1 --seed 5",
         "--folds 3 --sweep fold=0:3 seed=0:2 learning_rate=0.1,1 --patience 1 --deterministic",

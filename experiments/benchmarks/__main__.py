@@ -16,7 +16,16 @@ import sys
 from collections.abc import Sequence
 
 from experiments import results
-from experiments.benchmarks import cnn_run, frame, mlp_run, start_up, sweep_run, table
+from experiments.benchmarks import (
+    accelerator,
+    cnn_run,
+    frame,
+    mlp_run,
+    precision,
+    start_up,
+    sweep_run,
+    table,
+)
 from experiments.benchmarks.workload import Workload
 from jaxnn import data
 
@@ -26,7 +35,12 @@ WORKLOADS: tuple[Workload, ...] = (
     *cnn_run.WORKLOADS,
     *start_up.WORKLOADS,
 )
-PYTORCH, PYTORCH_TITLE = "pytorch", "Values and gradients beside those of PyTorch"
+PYTORCH = "pytorch"
+ALONE = {module.NAME: module for module in (accelerator, precision)}  # they have no peers
+PAGES = {
+    PYTORCH: "Values and gradients beside those of PyTorch",
+    **{name: module.TITLE for name, module in ALONE.items()},
+}
 REPORT, TRIAL = results.ROOT / "reports" / "benchmarks", results.ROOT / "build" / "benchmarks"
 
 
@@ -35,18 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        chosen, with_pytorch = select(options.workload)
+        chosen, pages = select(options.workload)
         pythons = {"jax": sys.executable} | dict(map(_family_and_python, options.python))
     except ValueError as error:
         parser.error(str(error))
     if options.families:
         measured = not (options.list or options.table)
-        print(*sorted(families(chosen, with_pytorch) if measured else ()))
+        print(*sorted(families(chosen, PYTORCH in pages) if measured else ()))
         return 0
     if options.list:
         for workload in WORKLOADS:
             print(f"{workload.name:<16} {workload.title} ({', '.join(workload.candidates)})")
-        print(f"{PYTORCH:<16} {PYTORCH_TITLE}")
+        for name, title in PAGES.items():
+            print(f"{name:<16} {title}")
         return 0
     out = (options.out or (TRIAL if options.quick else REPORT)).resolve()
     status = 0
@@ -58,11 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except data.DataNotFoundError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        if with_pytorch:
+        if PYTORCH in pages:
             status = _compare_with_pytorch(pythons.get("torch"), out)
+        for name in sorted(ALONE.keys() & pages):
+            status = max(status, _measure_alone(name, out, quick=options.quick))
     out.mkdir(parents=True, exist_ok=True)
     try:
-        results.write(out / "README.md", table.page(out, WORKLOADS))
+        for module in ALONE.values():
+            module.write_page(out)
+        results.write(out / "README.md", table.page(out, WORKLOADS, PAGES))
     except table.DamagedLineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -70,20 +89,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def select(names: Sequence[str]) -> tuple[list[Workload], bool]:
-    """The workloads that the names stand for, and whether PyTorch's values are among them.
+def select(names: Sequence[str]) -> tuple[list[Workload], set[str]]:
+    """The workloads that the names stand for, and those of the PAGES.
 
     Raises:
       ValueError: a name that stands for none.
     """
     if not names:
-        return list(WORKLOADS), True
+        return list(WORKLOADS), set(PAGES)
     for name in names:
-        if name != PYTORCH and not any(_is_named(workload, name) for workload in WORKLOADS):
-            known = ", ".join([*(workload.name for workload in WORKLOADS), PYTORCH])
+        if name not in PAGES and not any(_is_named(workload, name) for workload in WORKLOADS):
+            known = ", ".join([*(workload.name for workload in WORKLOADS), *PAGES])
             raise ValueError(f"there is no workload {name!r}; there are {known}")
     chosen = [w for w in WORKLOADS if any(_is_named(w, name) for name in names)]
-    return chosen, PYTORCH in names
+    return chosen, PAGES.keys() & set(names)
 
 
 def families(workloads: Sequence[Workload], with_pytorch: bool) -> set[str]:
@@ -113,6 +132,12 @@ def _compare_with_pytorch(python: str | None, out: pathlib.Path) -> int:
     module = "experiments.benchmarks.torch_equality"
     done = subprocess.run([python, "-m", module, str(out / "pytorch.md")], cwd=results.ROOT)
     return int(done.returncode != 0)
+
+
+def _measure_alone(name: str, out: pathlib.Path, *, quick: bool) -> int:
+    """In a process of its own, since one that has started JAX keeps the accelerator's memory."""
+    command = [sys.executable, "-m", ALONE[name].__name__, str(out), *["--quick"] * quick]
+    return subprocess.run(command, cwd=results.ROOT).returncode
 
 
 def _parser() -> argparse.ArgumentParser:

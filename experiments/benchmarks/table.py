@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,14 @@ counts is the ratio within a round: ours divided by the candidate's, below 1 whe
     nox -s benchmarks -- --table                        # this page again, from the JSON lines"""
 
 
-def page(folder: pathlib.Path, workloads: Sequence[Workload]) -> str:
-    """A section for every workload, of its last run."""
+def page(
+    folder: pathlib.Path, workloads: Sequence[Workload], pages: Mapping[str, str] | None = None
+) -> str:
+    """A section for every workload, of its last run; before them links to the pages, by title."""
     parts = [INTRODUCTION]
-    if (folder / "pytorch.md").exists():
-        parts.append("[Values and gradients beside those of PyTorch](pytorch.md)")
+    links = [f"- [{title}]({name}.md)" for name, title in (pages or {}).items()
+             if (folder / f"{name}.md").exists()]  # fmt: skip
+    parts += ["\n".join(links)] if links else []
     for workload in workloads:
         parts += [f"## {workload.name}: {workload.title}", workload.about]
         lines = last_run(folder / f"{workload.name}.jsonl")

@@ -31,7 +31,8 @@ def test_nonsense_is_refused_before_any_work(arguments, message, capsys, monkeyp
 def test_list_names_every_workload(capsys):
     assert command_line.main(["--list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == [*(workload.name for workload in command_line.WORKLOADS), "pytorch"]
+    named = [workload.name for workload in command_line.WORKLOADS]
+    assert listed == [*named, "pytorch", "accelerator", "precision"]
 
 
 @pytest.mark.parametrize(
@@ -41,12 +42,13 @@ def test_list_names_every_workload(capsys):
         (["W1-process"], ["W1-process"]),
         (["W4-import", "W1"], ["W1", "W1-process", "W4-import"]),
         (["pytorch"], []),
+        (["accelerator", "W1-process"], ["W1-process"]),
     ],
 )
 def test_a_name_stands_for_itself_and_for_all_that_begin_so(names, expected):
-    chosen, with_pytorch = command_line.select(names)
+    chosen, pages = command_line.select(names)
     assert [workload.name for workload in chosen] == expected
-    assert with_pytorch == ("pytorch" in names)
+    assert pages == {"pytorch", "accelerator", "precision"} & set(names)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,7 @@ def test_a_name_stands_for_itself_and_for_all_that_begin_so(names, expected):
         (["--workload", "W2-full-n16"], "torch"),
         (["--workload", "pytorch"], "torch"),
         (["--workload", "W4"], ""),
+        (["--workload", "accelerator", "precision"], ""),
         (["--table"], ""),
         (["--list"], ""),
     ],

@@ -4,6 +4,7 @@ import sys
 HEAVY = {
     "flax", "sklearn", "tensorflow_datasets", "tensorflow", "matplotlib", "xarray", "orbax",
     "optax", "pandas", "scipy", "tqdm", "grain", "PIL",
+    "safetensors",
 }  # fmt: skip
 
 

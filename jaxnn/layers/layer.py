@@ -19,12 +19,14 @@ class Layer(NamedTuple):
         `saved` is what the backward pass needs and nothing more.
       backward: (params, saved, dy) -> (dparams, dx), derived by hand.
       name: the layer in words, such as "dense(100)".
+      parts: the layers of which it is made, each behind the one before, for `models.summary`.
     """
 
     init: Callable[[jax.Array, Shape], tuple[Params, State, Shape]]
     forward: Callable[[Params, State, jax.Array, jax.Array | None, bool], tuple[Any, State, Any]]
     backward: Callable[[Params, Any, jax.Array], tuple[Params, jax.Array]]
     name: str
+    parts: tuple["Layer", ...] = ()
 
 
 def stateless(
@@ -113,4 +115,5 @@ def serial(*layers: Layer) -> Layer:
             dparams.append(layer_dparams)
         return tuple(reversed(dparams)), dy
 
-    return Layer(init, forward, backward, f"serial({', '.join(layer.name for layer in layers)})")
+    name = f"serial({', '.join(layer.name for layer in layers)})"
+    return Layer(init, forward, backward, name, layers)

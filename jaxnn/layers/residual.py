@@ -32,4 +32,4 @@ def residual(layer: Layer) -> Layer:
         dparams, dx = layer.backward(params, saved, dy)
         return dparams, dy + dx
 
-    return Layer(init, forward, backward, f"residual({layer.name})")
+    return Layer(init, forward, backward, f"residual({layer.name})", (layer,))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnn import flops as counted
 from jaxnn.data import Dataset
 from jaxnn.train.axes import Grid, name_of
 from jaxnn.train.designs import Trials
@@ -139,27 +140,7 @@ def _flops_per_update(group: Group) -> float:
         return run.gradient_fn()(params, state, x, targets, key)[1]
 
     key = jax.eval_shape(lambda: jax.random.key(0))
-    return _count(jax.make_jaxpr(gradient)(key, x, y).jaxpr)
-
-
-def _count(jaxpr: Any) -> float:
-    total = 0.0
-    for equation in jaxpr.eqns:
-        shapes = [var.aval.shape for var in equation.invars if hasattr(var, "aval")]
-        out = float(np.prod(equation.outvars[0].aval.shape)) if equation.outvars else 0.0
-        if equation.primitive.name == "dot_general":
-            (contracted, _), _ = equation.params["dimension_numbers"]
-            total += 2 * out * float(np.prod([shapes[0][axis] for axis in contracted]))
-        elif equation.primitive.name == "conv_general_dilated":
-            kernel, numbers = shapes[1], equation.params["dimension_numbers"]
-            total += 2 * out * float(np.prod(kernel)) / kernel[numbers.rhs_spec[0]]
-        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
-        for inner in jax.tree.leaves(
-            list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")
-        ):
-            inner = getattr(inner, "jaxpr", inner)
-            total += times * _count(inner) if hasattr(inner, "eqns") else 0
-    return total
+    return counted.of_jaxpr(jax.make_jaxpr(gradient)(key, x, y).jaxpr)
 
 
 def _flops_per_second() -> float:

@@ -1,0 +1,30 @@
+"""Floating-point operations, counted in what JAX has traced."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def of_jaxpr(jaxpr: Any) -> float:
+    """2 for every multiplication and addition of the matrix products and convolutions, no others.
+
+    A scan counts as often as it runs, a while loop once.
+    """
+    total = 0.0
+    for equation in jaxpr.eqns:
+        shapes = [var.aval.shape for var in equation.invars if hasattr(var, "aval")]
+        out = float(np.prod(equation.outvars[0].aval.shape)) if equation.outvars else 0.0
+        if equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            total += 2 * out * float(np.prod([shapes[0][axis] for axis in contracted]))
+        elif equation.primitive.name == "conv_general_dilated":
+            kernel, numbers = shapes[1], equation.params["dimension_numbers"]
+            total += 2 * out * float(np.prod(kernel)) / kernel[numbers.rhs_spec[0]]
+        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        for inner in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")
+        ):
+            inner = getattr(inner, "jaxpr", inner)
+            total += times * of_jaxpr(inner) if hasattr(inner, "eqns") else 0
+    return total

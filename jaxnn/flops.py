@@ -1,16 +1,29 @@
-"""Floating-point operations, counted in what JAX has traced."""
+"""Floating-point operations, counted in what JAX traces of a function."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
+from jax.interpreters import partial_eval
 
 
-def of_jaxpr(jaxpr: Any) -> float:
+def count(function: Callable, *arguments: Any) -> float:
     """2 for every multiplication and addition of the matrix products and convolutions, no others.
 
-    A scan counts as often as it runs, a while loop once.
+    What no result needs is not counted, as XLA would not compute it: the gradient to the inputs of
+    a first layer, for one. A scan counts as often as it runs, a while loop once.
+
+    Args:
+      function: of arrays; traced, not computed.
+      arguments: arrays, or `jax.ShapeDtypeStruct` in their place.
     """
+    jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
+    needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    return _count(needed)
+
+
+def _count(jaxpr: Any) -> float:
     total = 0.0
     for equation in jaxpr.eqns:
         shapes = [var.aval.shape for var in equation.invars if hasattr(var, "aval")]
@@ -26,5 +39,5 @@ def of_jaxpr(jaxpr: Any) -> float:
             list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")
         ):
             inner = getattr(inner, "jaxpr", inner)
-            total += times * of_jaxpr(inner) if hasattr(inner, "eqns") else 0
+            total += times * _count(inner) if hasattr(inner, "eqns") else 0
     return total

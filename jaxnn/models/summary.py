@@ -89,8 +89,7 @@ def _row(layer: Layer, in_shape: tuple[int, ...], depth: int) -> Row:
     key = jax.random.key(0)
     params, state = jax.eval_shape(one_example, key)
     x = jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
-    trace = jax.make_jaxpr(lambda p, s, x: layer.forward(p, s, x, None, False)[0])(params, state, x)
-    work = flops.of_jaxpr(trace.jaxpr)
+    work = flops.count(lambda p, s, x: layer.forward(p, s, x, None, False)[0], params, state, x)
     return Row(depth, layer.name, shapes[0], _size(params), _size(state), work, bool(layer.parts))
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn import flops as counted
+from jaxnn import flops
 from jaxnn.data import Dataset
 from jaxnn.train.axes import Grid, name_of
 from jaxnn.train.designs import Trials
@@ -123,12 +123,12 @@ def _program(group: Group, layout: Layout, hosts: Hosts) -> Program:
     num_lanes = len(hosts.own(group.lanes))
     sizes = {lane.settings.train_size for lane in group.lanes}
     updates = group.run.epochs * group.num_batches(max(sizes, key=lambda size: size or np.inf))
-    flops = num_lanes * updates * _flops_per_update(group)
-    return Program(dict(group.lanes[0].static), num_lanes, updates, flops, layout)
+    work = num_lanes * updates * _flops_per_update(group)
+    return Program(dict(group.lanes[0].static), num_lanes, updates, work, layout)
 
 
 def _flops_per_update(group: Group) -> float:
-    """Of the matrix products and convolutions of one gradient, as its trace names them."""
+    """Of the matrix products and convolutions of one gradient."""
     run, dataset = group.run, group.dataset
     batch = run.batch_size or group.order_shape()[1] or len(dataset.train.inputs)
     x, y = (jax.ShapeDtypeStruct((batch, *a.shape[1:]), a.dtype) for a in dataset.train)
@@ -140,7 +140,7 @@ def _flops_per_update(group: Group) -> float:
         return run.gradient_fn()(params, state, x, targets, key)[1]
 
     key = jax.eval_shape(lambda: jax.random.key(0))
-    return counted.of_jaxpr(jax.make_jaxpr(gradient)(key, x, y).jaxpr)
+    return flops.count(gradient, key, x, y)
 
 
 def _flops_per_second() -> float:

@@ -23,11 +23,10 @@ def test_a_plan_counts_programs_lanes_and_work(blobs):
     assert [program.structure for program in plan.programs] == [{"width": 4}, {"width": 8}]
     assert [program.num_lanes for program in plan.programs] == [6, 6]
     assert [program.updates for program in plan.programs] == [15, 15]
-    # forward, and backward to the kernels and between the layers; none to the input is needed,
-    # but the trace holds it
+    # forward, and backward to the kernels and between the layers; none to the input
     small, large = (program.flops / 6 / 15 for program in plan.programs)
-    assert small == 2 * BATCH * (3 * 2 * 4 + 3 * 4 * 3)
-    assert large == 2 * BATCH * (3 * 2 * 8 + 3 * 8 * 3)
+    assert small == 2 * BATCH * (2 * 2 * 4 + 3 * 4 * 3)
+    assert large == 2 * BATCH * (2 * 2 * 8 + 3 * 8 * 3)
     assert plan.flops == 90 * (small + large)
     assert 0 < plan.memory_bytes < plan.programs[0].layout.limit
     assert plan.least_seconds == plan.flops / plan.flops_per_second

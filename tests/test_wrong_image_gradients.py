@@ -114,6 +114,14 @@ WRONG = {
         "convolve2d (strides above the kernel)",
         lambda rule, x, w, dy: (rule(x, w, dy)[0], rule(x, w, dy)[1][..., np.array([0, 2, 1, 3])]),
     ),
+    "kernel not flipped, as transposed": (
+        "fast_convolve2d (transposed)",
+        lambda rule, x, w, dy: (rule(x, w[::-1, ::-1], dy)[0], rule(x, w, dy)[1]),
+    ),
+    "taps in the wrong order": (
+        "fast_convolve2d (taps, strides, groups)",
+        lambda rule, x, w, dy: (rule(x, w, dy)[0], rule(x, w, dy)[1][::-1, ::-1]),
+    ),
     "bias dropped": ("conv2d", _without_bias),
     "bias of one place": ("conv2d", _bias_of_one_place),
     "all pixels win": (

@@ -16,7 +16,9 @@ NAMES: tuple[str, ...] = (
     "initialization",
     "learning_curves",
     "l2",
+    "keras_lab",
     "animals",
+    "cats_and_dogs",
 )
 
 COURSE: tuple[str, ...] = (  # all that the claims name; NAMES are those that are written

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from experiments.learning_rate.runs import GUESSING, LINE, SLIDE_RATES
+from experiments.learning_rate.runs import GUESSING, LINE
 from experiments.verdicts import Verdict, claims, mean_interval, verdict_on
 
 TOO_SMALL, TOO_BIG = 1e-4, 100.0  # the rates that chapter5's two claims are judged at
@@ -148,39 +148,14 @@ def _judge_the_sweep_of_r_tutorial(results) -> list[Verdict]:
     gain = max(others) - first
     return [
         verdict_on(
-            "r-lr-sweep",
-            None,
-            measured="",
-            evidence="the numbers are those of one neuron on the cats and dogs pictures, which the "
-            "library does not load yet; the same rates are swept on digits and MNIST here",
-        ),
-        verdict_on(
             "r-lr-sweep-no-improvement",
             bool(gain > 0),
             measured="arithmetic on the slide's numbers: best printed test accuracy at the other "
             f"rates minus the first: {gain:+.0f} points",
             evidence="the slide's own three test accuracies, compared; nothing was trained",
         ),
-        _judge_the_order(results),
         _judge_the_rescaling(results),
     ]
-
-
-def _judge_the_order(results) -> Verdict:
-    claim = "r-lr-curves"
-    if not set(SLIDE_RATES) <= set(results.learning_rate.values):
-        return verdict_on(claim, None, measured="", evidence="the rates of the slide were not run")
-    curves = results.digits_train_loss.sel(learning_rate=list(SLIDE_RATES))
-    ordered = (curves.diff("learning_rate") > 0).mean()  # 0.01 lowest, then 0.005, then 0.002
-    falling = (curves.isel(epoch=-1) < curves.isel(epoch=0)).mean()
-    return verdict_on(
-        claim,
-        None,
-        measured=f"digits: {100 * float(falling):.1f} % of the curves fall; in "
-        f"{100 * float(ordered):.1f} % of epochs and seeds the larger rate is lower",
-        evidence="the slide's curves are of the cats and dogs pictures, which the library does not "
-        "load yet; measured is the training loss of another network on digits",
-    )
 
 
 def _judge_the_rescaling(results) -> Verdict:

@@ -277,7 +277,7 @@ def test_a_listed_file_that_is_not_the_published_one_is_named(in_a_folder, damag
 def test_what_can_only_be_copied_says_where_from_and_where_to(in_a_folder):
     record, root, raw = in_a_folder
     shutil.rmtree(raw)
-    with pytest.raises(DataNotFoundError, match=rf"put the files of {record.home} into {raw} and"):
+    with pytest.raises(DataNotFoundError, match=f"put the files of {record.home} into {raw}, or"):
         builder.prepare(record, root)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from jaxnn.data.errors import DataCorruptError
 
 _UINT8 = 0x08
+_MAX_RANK = 64  # of a NumPy array
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = 1 << 28) -> UInt8[np.ndarray, "..."]:
@@ -46,8 +47,11 @@ def _parse(file: io.BufferedIOBase, name: str, max_bytes: int) -> np.ndarray:
         )
     shape = struct.unpack(f">{rank}I", _exactly(file, 4 * rank, name))
     size = math.prod(shape)
-    if size > max_bytes:
-        raise DataCorruptError(f"{name} claims {size} bytes in {list(shape)}, over {max_bytes}")
+    room = math.prod(n or 1 for n in shape)  # NumPy refuses long axes beside an empty one, too
+    if room > max_bytes:
+        raise DataCorruptError(f"{name} claims {room} bytes in {list(shape)}, over {max_bytes}")
+    if rank > _MAX_RANK:
+        raise DataCorruptError(f"{name} claims {rank} axes, over {_MAX_RANK}")
     array = np.frombuffer(_exactly(file, size, name), np.uint8).reshape(shape)
     if file.read(1):
         raise DataCorruptError(f"{name} goes on after the {size} bytes of its {list(shape)} array")

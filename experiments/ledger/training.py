@@ -72,6 +72,12 @@ def inputs_and_targets():
 @functools.cache
 def trained(seed, learning_rate, epochs, hidden, loss=losses.squared_error) -> Training:
     """The run of the slides; with another loss, what its delta would have led to."""
+    return _train(initial_params(seed, hidden), learning_rate, epochs, loss)
+
+
+@functools.partial(jax.jit, static_argnames=("epochs", "loss"))
+def _train(params, learning_rate, epochs, loss) -> Training:
+    hidden = len(params[0]["bias"])
     gradient = backprop.by_hand(network(hidden), loss)
     optimizer = optimizers.gradient_descent(learning_rate)
 
@@ -85,10 +91,7 @@ def trained(seed, learning_rate, epochs, hidden, loss=losses.squared_error) -> T
     def epoch(carry, _):
         return jax.lax.scan(step, carry, inputs_and_targets())
 
-    params = initial_params(seed, hidden)
-    (params, last_params), outputs = jax.jit(
-        lambda params: jax.lax.scan(epoch, (params, params), length=epochs)
-    )(params)
+    (params, last_params), outputs = jax.lax.scan(epoch, (params, params), length=epochs)
     return Training(params, last_params, outputs)
 
 

@@ -50,7 +50,7 @@ def test_the_committed_figure_is_drawn_from_the_committed_numbers(experiment, tm
 def test_the_quick_run_is_a_part_of_the_full_one(experiment):
     quick = results.plain(experiment.module.QUICK)
     full = results.plain(experiment.module.Config())
-    assert quick != full
+    assert quick != full or "seeds" not in full  # nothing is drawn
     for field, value in quick.items():
         if isinstance(value, list):
             assert set(value) <= set(full[field]), field

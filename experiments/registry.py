@@ -9,6 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 NAMES: tuple[str, ...] = (
+    "activations",
+    "losses",
+    "perceptron",
+    "linear_function",
+    "cost_of_w",
+    "computational_graph",
+    "worked_network",
+    "backprop_equations",
+    "pure_python_network",
     "learning_rate",
     "batch_size",
     "momentum",
@@ -19,6 +28,7 @@ NAMES: tuple[str, ...] = (
     "keras_lab",
     "animals",
     "cats_and_dogs",
+    "tensors",
 )
 
 COURSE: tuple[str, ...] = (  # all that the claims name; NAMES are those that are written

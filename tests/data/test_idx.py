@@ -73,7 +73,7 @@ def test_read_refuses_a_size_over_the_cap_before_reading(write):
 @pytest.mark.parametrize("shape", [(0, 2**32 - 1, 2**32 - 1), (1,) * 65])
 def test_read_refuses_a_shape_that_no_array_can_have(write, shape):
     header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
-    with pytest.raises(DataCorruptError, match="images-idx3-ubyte.* claims"):
+    with pytest.raises(DataCorruptError, match=r"images-idx3-ubyte.* claims"):
         idx.read(write(header + b"\x01"))
 
 

@@ -20,11 +20,11 @@ from typing import Any
 import jax
 
 from experiments import machine, results
-from experiments.train import command, outcome, watching
+from experiments.train import command, outcome, setups, watching
 from experiments.train.axes import UsageError
 from experiments.train.config import TrainConfig
 from experiments.train.task import Task, task_of
-from jaxnn import compilation_cache, data, train
+from jaxnn import compilation_cache, data, models, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         machine.join_processes(flags.processes)
         machine.use_device(flags.device)
         task = task_of(flags, given)
-        if flags.dry_run:
+        if flags.summary:
+            print(_summary(task, flags))
+        elif flags.dry_run:
             print(_plan(task, flags))
         else:
             _train(task, flags, typed)
@@ -74,6 +76,15 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
     if flags.out is not None:
         outcome.save(flags.out, history, _record(flags, typed))
         print(f"wrote {flags.out}")
+
+
+def _summary(task: Task, flags: TrainConfig) -> str:
+    own = {name: getattr(flags, name) for name in setups.options_of([flags.model])}
+    model = setups.MODELS[flags.model](len(task.dataset.classes), **own)
+    try:
+        return models.summary(model, task.dataset.train.inputs.shape[1:])
+    except ValueError as error:
+        raise UsageError(f"{flags.model} cannot read {flags.dataset}: {error}") from error
 
 
 def _sweep(task: Task, flags: TrainConfig, watch: Callable | None) -> Any:

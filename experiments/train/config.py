@@ -51,11 +51,13 @@ class TrainConfig:
       folds: deal the training set into so many parts, one of which validates: --folds 5 holds out
         part 0, --folds 5 --sweep fold=0:5 each in turn
       fold: which of the --folds is held out, from 0
-      model: mlp (dense hidden layers) or logistic_regression (none)
+      model: mlp (dense hidden layers), logistic_regression (none), conv_net and resnet (images),
+        rnn_classifier, lstm_classifier and transformer_classifier (images, row by row)
       hidden: units of each hidden layer of the mlp: 128,64 are two layers. In --sweep an x joins
         them: hidden=64,128x64 are two networks
       activation: what follows each hidden layer: {activations}
-      dropout: probability with which a hidden unit is set to 0 in a training step
+      dropout: probability with which a hidden unit of the mlp, or what the conv_net has pooled, is
+        set to 0 in a training step
       epochs: passes over the training set
       batch_size: examples per update; full takes the whole training set for each
       optimizer: the update rule: {optimizers}
@@ -95,6 +97,7 @@ class TrainConfig:
         nothing (must), or one that holds something (never)
       profile: write a trace here that TensorBoard and Perfetto show
       dry_run: train and compile nothing, print programs, lanes, memory, FLOPs and expected time
+      summary: train nothing, print the layers of --model: output shape, parameters and FLOPs
       out: write results.nc (for xarray), results.json (every flag, this command, the versions)
         and curves.png here
       log: write the curves of every run here while it trains, for TensorBoard; needs the extra:
@@ -137,6 +140,7 @@ class TrainConfig:
     resume: Annotated[Resume, Flag(MACHINE, kinds.literal(Resume))] = "auto"
     profile: Annotated[Folder, Flag(MACHINE, kinds.PATH)] = None
     dry_run: Annotated[bool, Flag(MACHINE, kinds.SWITCH)] = False
+    summary: Annotated[bool, Flag(ANSWER, kinds.SWITCH)] = False
     out: Annotated[Folder, Flag(ANSWER, kinds.PATH)] = None
     log: Annotated[Folder, Flag(ANSWER, kinds.PATH)] = None
     quiet: Annotated[bool, Flag(ANSWER, kinds.SWITCH)] = False

@@ -11,26 +11,52 @@ from typing import Any
 
 import optax
 
-from jaxnn import activations, layers, losses, optimizers, regularizers, train
+from jaxnn import layers, losses, models, optimizers, regularizers, train
 
 
 def mlp(
     classes: int, hidden: tuple[int, ...], activation: str, dropout: Any = None
 ) -> layers.Layer:
     """Dense hidden layers, each with an activation (and dropout), and a linear read-out."""
-    after = [layers.activation(getattr(activations, activation))]
-    after += [] if dropout is None else [layers.dropout(dropout)]
-    hidden_layers = [layer for width in hidden for layer in (layers.dense(width), *after)]
-    return layers.serial(layers.flatten, *hidden_layers, layers.dense(classes))
+    return models.mlp(classes, hidden, activation=activation, dropout=dropout)
 
 
-def logistic_regression(classes: int) -> layers.Layer:
-    """One linear layer under the softmax."""
-    return layers.serial(layers.flatten, layers.dense(classes))
+def conv_net(classes: int, activation: str, dropout: Any = None) -> layers.Layer:
+    """The convolutional network of cnn_session, whose dropout is 0.4."""
+    return models.conv_net(classes, activation=activation, dropout=dropout)
+
+
+def rnn_classifier(classes: int) -> layers.Layer:
+    """A vanilla recurrent network over the rows of an image."""
+    return models.rnn_classifier(classes)
+
+
+def lstm_classifier(classes: int) -> layers.Layer:
+    """A long short-term memory over the rows of an image."""
+    return models.lstm_classifier(classes)
+
+
+def transformer_classifier(classes: int, activation: str) -> layers.Layer:
+    """A Transformer encoder over the rows of an image."""
+    return models.transformer_classifier(classes, activation=activation)
+
+
+def resnet(classes: int, activation: str) -> layers.Layer:
+    """A small residual network."""
+    return models.resnet(classes, activation=activation)
 
 
 MODELS: dict[str, Callable[..., layers.Layer]] = {
-    model.__name__: model for model in (mlp, logistic_regression)
+    model.__name__: model
+    for model in (
+        mlp,
+        models.logistic_regression,
+        conv_net,
+        rnn_classifier,
+        lstm_classifier,
+        transformer_classifier,
+        resnet,
+    )
 }
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     rule.__name__: rule
@@ -44,11 +70,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     )
 }
 WITH_MOMENTUM = ("momentum", "nesterov")
-ACTIVATIONS = [
-    name
-    for name, function in vars(activations).items()
-    if hasattr(activations, f"{name}_vjp") and callable(function) and name != "maxout"
-]  # maxout makes one unit of several
+ACTIVATIONS = models.ACTIVATIONS
 
 
 def options_of(models: Iterable[str]) -> set[str]:

@@ -1,6 +1,7 @@
 """What a training run is: everything that its hyperparameters decide, and nothing else."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +28,8 @@ class Run:
     """A training set-up with its hyperparameters filled in.
 
     Attributes:
-      model: the network, a Layer.
+      model: the network: a Layer, or a Flax module that becomes one by `modules.as_layer`: a Linen
+        module, an NNX module, or what makes one of `rngs`, so that the seed draws its weights.
       loss: (predictions, labels) -> one value per example, with its `_vjp` beside it.
       optimizer: any optax transformation.
       epochs: passes over the training set, at least 1.
@@ -54,7 +56,7 @@ class Run:
       TypeError, ValueError: a field is not of its kind or outside its range.
     """
 
-    model: Layer
+    model: Any
     loss: Callable
     optimizer: "optax.GradientTransformation"
     epochs: int
@@ -75,8 +77,7 @@ class Run:
     def __post_init__(self):
         import optax  # takes 0.1 s, which `import jaxnn` need not wait for
 
-        if not isinstance(self.model, Layer):
-            raise TypeError(f"model must be a Layer, got {self.model!r}")
+        object.__setattr__(self, "model", _as_layer(self.model))
         if not callable(self.loss):
             raise TypeError(f"loss must be a function of predictions and labels, got {self.loss!r}")
         if not isinstance(self.regularizer, Regularizer | None):
@@ -241,6 +242,28 @@ class Run:
         params, state, _ = self.model.init(jax.random.key(0), inputs.shape[1:])
         x = inputs.astype(float_dtype())
         return params, self.network.forward(params, state, x, None, False)[0]
+
+
+def _as_layer(model: Any) -> Layer:
+    """The model, if it is a Layer; a Flax module through its door. Only then is Flax imported."""
+    if isinstance(model, Layer):
+        return model
+    of_flax = any(kind.__module__.startswith("flax.") for kind in type(model).__mro__)
+    if of_flax or (callable(model) and "rngs" in _arguments(model)):
+        from jaxnn import modules
+
+        return modules.as_layer(model)
+    raise TypeError(
+        "model must be a Layer or a Flax module (or make one, as lambda rngs: MLP(10, rngs=rngs)"
+        f" does), got {model!r}"
+    )
+
+
+def _arguments(function: Callable) -> Iterable[str]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins have none
+        return ()
 
 
 def float_dtype() -> np.dtype:

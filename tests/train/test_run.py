@@ -25,7 +25,7 @@ def run(outputs=3, **changes):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"model": "mlp"}, TypeError, "model must be a Layer, got 'mlp'"),
+        ({"model": "mlp"}, TypeError, "model must be a Layer or a Flax module .* got 'mlp'"),
         ({"optimizer": 0.1}, TypeError, r"optimizer must be an optax transformation, got 0\.1"),
         ({"loss": "ce"}, TypeError, "loss must be a function of predictions and labels, got 'ce'"),
         ({"regularizer": 0.1}, TypeError, r"regularizers\.l2\(0\.001\), got 0\.1"),

@@ -36,6 +36,8 @@ def nothing_is_compiled(monkeypatch):
         ("--sweep seeds=0:3", "did you mean seed?"),
         ("--sweep l2=0,1 --l2 0.1", "l2 is an axis, so --l2 has nothing to say"),
         ("--momentum 0.5", "momentum means nothing here, gradient_descent has none"),
+        ("--model conv_net --hidden 8", "conv_net has none"),
+        ("--model lstm_classifier --activation tanh", "lstm_classifier has none"),
         ("--model logistic_regression --hidden 8", "logistic_regression has none"),
         ("--model logistic_regression --sweep dropout=0,0.5", "logistic_regression has none"),
         ("--resume must", "needs the --checkpoint-dir"),
@@ -122,6 +124,16 @@ def test_each_activation_makes_a_network(name):
     assert out_shape == (10,)
 
 
+@pytest.mark.parametrize("name", setups.MODELS)
+def test_each_model_reads_images_and_tells_classes(name):
+    given = {"hidden": (4,), "activation": "tanh", "dropout": 0.5}
+    own = {option: given[option] for option in setups.options_of([name])}
+    model = setups.MODELS[name](7, **own)
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), (8, 8, 1))[0])
+    assert jax.tree.leaves(shapes)
+    assert model.init(jax.random.key(0), (8, 8, 1))[2] == (7,)
+
+
 @pytest.mark.usefixtures("nothing_is_compiled")
 def test_a_dry_run_tells_the_plan_and_compiles_nothing(capsys, tmp_path):
     typed = ["--sweep", "hidden=8,16", "seed=0:5", "--dry-run", "--out", str(tmp_path / "none")]
@@ -130,6 +142,17 @@ def test_a_dry_run_tells_the_plan_and_compiles_nothing(capsys, tmp_path):
     assert "10 run(s), 2 program(s)" in printed
     assert "hidden=(16,)" in printed
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.usefixtures("nothing_is_compiled")
+def test_a_summary_shows_the_layers_and_trains_nothing(capsys):
+    assert main(["--model", "conv_net", "--summary"]) == 0
+    head, first, *_, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["layer", "output", "shape", "parameters", "FLOP"]
+    assert first.split() == ["conv2d(32,", "(3,", "3))", "(8,", "8,", "32)", "320", "36,864"]
+    assert last.startswith("all")
+    assert main(["--model", "resnet", "--dataset", "iris", "--summary"]) == 2
+    assert "resnet cannot read iris" in capsys.readouterr().err
 
 
 def test_what_breaks_within_is_no_wrong_usage(monkeypatch):

@@ -1,6 +1,7 @@
 """What a training run is: everything that its hyperparameters decide, and nothing else."""
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -248,7 +249,8 @@ def _as_layer(model: Any) -> Layer:
     """The model, if it is a Layer; a Flax module through its door. Only then is Flax imported."""
     if isinstance(model, Layer):
         return model
-    of_flax = any(kind.__module__.startswith("flax.") for kind in type(model).__mro__)
+    maker = model.func if isinstance(model, functools.partial) else model
+    of_flax = any(kind.__module__.startswith("flax.") for kind in type(maker).__mro__)
     if of_flax or (callable(model) and "rngs" in _arguments(model)):
         from jaxnn import modules
 

@@ -5,6 +5,7 @@ in `jaxnn.models`. Our layers check them when the module is made: an unknown act
 an image smaller than the kernel, and a width below 1 are refused.
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from flax import nnx
 
 from jaxnn import activations, checks, layers, models
 from jaxnn.modules.parts import Chain, Dropout, Network, Residual
+from jaxnn.rules import vjp_of
 
 Shape = Sequence[int]  # of one example
 Parts = list[Callable]
@@ -46,7 +48,7 @@ class MLP(Network):
         parts: Parts = [_flatten]
         width = math.prod(in_shape)
         for units in hidden:
-            parts += [_linear(width, units, rngs), getattr(activations, activation)]
+            parts += [_linear(width, units, rngs), _activation(activation)]
             parts += _dropout(dropout, rngs)
             width = units
         super().__init__([*parts, _linear(width, classes, rngs)], twin, in_shape, rngs)
@@ -74,7 +76,7 @@ class ConvNet(Network):
         )  # fmt: skip
         params, _, _ = jax.eval_shape(lambda: twin.init(jax.random.key(0), tuple(in_shape)))
         flat = params[-3]["kernel"].shape[0]  # what pooling leaves, flattened
-        act = getattr(activations, activation)
+        act = _activation(activation)
         parts: Parts = []
         channels = in_shape[-1]
         for features in filters:
@@ -104,9 +106,9 @@ class Autoencoder(Network):
         parts: Parts = [_flatten]
         width = pixels
         for units in (*hidden, code, *reversed(hidden)):
-            parts += [_linear(width, units, rngs), getattr(activations, activation)]
+            parts += [_linear(width, units, rngs), _activation(activation)]
             width = units
-        parts += [_linear(width, pixels, rngs), activations.sigmoid, _Reshape(shape)]
+        parts += [_linear(width, pixels, rngs), _activation("sigmoid"), _Reshape(shape)]
         super().__init__(parts, twin, in_shape, rngs)
 
 
@@ -126,7 +128,7 @@ class ConvAutoencoder(Network):
         twin = models.conv_autoencoder(
             channels, filters=filters, kernel_size=kernel_size, activation=activation
         )
-        act, size = getattr(activations, activation), kernel_size
+        act, size = _activation(activation), kernel_size
         parts: Parts = []
         width = channels
         for features in filters:
@@ -136,7 +138,7 @@ class ConvAutoencoder(Network):
             conv = _conv(width, features, rngs, kernel_size=size)
             parts += [conv, act, layers.repeat_pixels]
             width = features
-        parts += [_conv(width, channels, rngs, kernel_size=size), activations.sigmoid]
+        parts += [_conv(width, channels, rngs, kernel_size=size), _activation("sigmoid")]
         super().__init__(parts, twin, in_shape, rngs)
 
 
@@ -179,11 +181,13 @@ class TransformerClassifier(Network):
             classes, features=features, num_heads=num_heads, hidden=hidden, blocks=blocks,
             activation=activation,
         )  # fmt: skip
-        act = getattr(activations, activation)
+        act = _activation(activation)
         parts: Parts = [_rows, _linear(math.prod(in_shape[1:]), features, rngs)]
         parts.append(layers.add_positions)
         for _ in range(blocks):
-            attention = nnx.MultiHeadAttention(num_heads, features, decode=False, rngs=rngs)
+            attention = nnx.MultiHeadAttention(
+                num_heads, features, decode=False, attention_fn=_attend, rngs=rngs
+            )
             network = Chain([_linear(features, hidden, rngs), act, _linear(hidden, features, rngs)])
             around = Residual(Chain([_layer_norm(features, rngs), attention]))
             within = Residual(Chain([_layer_norm(features, rngs), network]))
@@ -206,7 +210,7 @@ class ResNet(Network):
         rngs: nnx.Rngs,
     ):
         twin = models.resnet(classes, filters=filters, blocks=blocks, activation=activation)
-        act = getattr(activations, activation)
+        act = _activation(activation)
         parts: Parts = []
         channels = in_shape[-1]
         for stage, features in enumerate(filters):
@@ -243,6 +247,23 @@ class _Last(nnx.Module):
         zeros = jnp.zeros((x.shape[0], cell.hidden_features), x.dtype)
         start = (zeros, zeros) if isinstance(cell, nnx.OptimizedLSTMCell) else zeros
         return self.body(x, initial_carry=start)[:, -1]
+
+
+def _attend(query, key, value, **settings):
+    """Ours, in the dtype of its inputs: Flax's own takes the softmax in float32."""
+    del settings  # of a mask and of dropout, which these networks do without
+    heads_first = (jnp.swapaxes(x, -3, -2) for x in (query, key, value))
+    return jnp.swapaxes(layers.dot_product_attention(*heads_first), -3, -2)
+
+
+@functools.cache
+def _activation(name: str) -> Callable:
+    """With our rule: autodiff halves the gradient where relu meets a 0, as behind dead units."""
+    function = getattr(activations, name)
+    rule = vjp_of(function)
+    ruled = jax.custom_vjp(function)
+    ruled.defvjp(lambda x: (function(x), x), lambda x, dy: (rule(x, dy),))
+    return ruled
 
 
 def _flatten(x):

@@ -139,10 +139,10 @@ def test_penalty_of_extreme_weights_has_a_gradient(strength):
 # inf - inf is NaN; so functions that multiply and add are tried up to 1e4, all others to infinity.
 
 SUMS_OF_PRODUCTS = {
-    layers.affine, layers.convolve2d, layers.dot_product_attention, layers.elman_cell,
-    layers.encoder_block, layers.gru_cell, layers.lstm_cell, layers.multi_head_attention,
-    layers.normalize_batch, layers.normalize_features, layers.residual, layers.serial,
-    layers.standardize, layers.add_branch, layers.unroll, logistic_regression.cost,
+    layers.affine, layers.convolve2d, layers.fast_convolve2d, layers.dot_product_attention,
+    layers.elman_cell, layers.encoder_block, layers.gru_cell, layers.lstm_cell,
+    layers.multi_head_attention, layers.normalize_batch, layers.normalize_features, layers.residual,
+    layers.serial, layers.standardize, layers.add_branch, layers.unroll, logistic_regression.cost,
     perceptron.line, perceptron.weighted_sum, graph.multiply,
 }  # fmt: skip
 FAMILIES = ["layers", "images", "sequences", "classical"]  # the others are above

@@ -169,8 +169,8 @@ def angle_to_the_best_direction(w, b, x, y, length, directions):
         return losses.squared_error(prediction, y[:, None]).mean()
 
     angles = jnp.linspace(0, 2 * jnp.pi, directions, endpoint=False)
-    around = at + length * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
-    best = angles[jax.vmap(cost)(around).argmin()]
+    steps = length * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    best = angles[jax.vmap(lambda step: cost(at + step))(steps).argmin()]
     down = -jax.grad(cost)(at)
     difference = best - jnp.arctan2(down[1], down[0])
     return jnp.degrees(abs(jnp.arctan2(jnp.sin(difference), jnp.cos(difference))))

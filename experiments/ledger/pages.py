@@ -9,7 +9,7 @@ from experiments.ledger import record, register
 from experiments.ledger.record import Row
 from experiments.ledger.register import Answer
 
-_WIDTHS = {"claim": 32, "slide": 22, "printed": 26, "ours": 26}
+_WIDTHS = {"claim": 36, "slide": 22, "printed": 26, "ours": 26}
 
 
 def table(chosen: Sequence[Row]) -> str:

@@ -36,9 +36,9 @@ def fast_convolve2d(
     groups: int = 1,
     form: Form = "auto",
 ) -> Maps:
-    """`convolve2d`, of which `jax.grad` takes the gradient by `fast_convolve2d_vjp`.
+    """y_pqo = sum_ijc x_(ps+id, qs+jd, c) w_ijco, as `convolve2d`, in the form that is fast here.
 
-    So it has no forward-mode derivative; `convolve2d` has.
+    `jax.grad` takes its gradient by `fast_convolve2d_vjp`. So it has no forward-mode derivative; `convolve2d` has.
 
     Args:
       x: images.

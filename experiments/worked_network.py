@@ -63,7 +63,7 @@ class Config:
     steps: int = 3000
 
 
-QUICK = Config(steps=100)
+QUICK = Config()  # nothing is drawn by chance, and it takes seconds
 DATA = ()
 TOLERANCES = {
     "weight": (1e-9, 1e-13),

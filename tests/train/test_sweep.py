@@ -198,6 +198,19 @@ def test_seeds_differ_and_share_their_start_between_settings(blobs):
     np.testing.assert_array_equal(kernel[0, 1], start[0]["kernel"])  # a learning rate of 0
 
 
+def test_the_start_has_the_bits_of_a_fully_optimised_program(blobs):
+    def normal(learning_rate):
+        return train.Run(
+            model=layers.dense(300, kernel_init=jax.nn.initializers.he_normal()),
+            loss=losses.softmax_cross_entropy, optimizer=optimizers.gradient_descent(learning_rate),
+            epochs=1, batch_size=16,
+        )  # fmt: skip
+
+    expected, _ = jax.jit(lambda seed: train.initial(normal(0.0), seed, (2,)))(np.uint32(3))
+    result = train.fit(normal, blobs, learning_rate=0.0, seed=3)
+    np.testing.assert_array_equal(result.params["kernel"], expected["kernel"])
+
+
 def test_a_diverged_run_says_at_which_step_and_the_others_go_on(blobs):
     def regression(learning_rate):
         return train.Run(

@@ -38,7 +38,8 @@ def fast_convolve2d(
 ) -> Maps:
     """y_pqo = sum_ijc x_(ps+id, qs+jd, c) w_ijco, as `convolve2d`, in the form that is fast here.
 
-    `jax.grad` takes its gradient by `fast_convolve2d_vjp`. So it has no forward-mode derivative; `convolve2d` has.
+    `jax.grad` takes its gradient by `fast_convolve2d_vjp`. So it has no forward-mode derivative;
+    `convolve2d` has.
 
     Args:
       x: images.

@@ -196,8 +196,7 @@ def page(lines: Sequence[table.Line]) -> str:
         "The roofline is the time that an update would take if its matrix products and convolutions"
         " ran like the largest, or if its params, in and out, and its batch moved like the copy,"
         " whichever is longer; its share is that time over the measured one, with evaluation and"
-        " all else included. It is an upper bound: the gradient of the images is counted, which the"
-        " compiler leaves out. Images are 28 x 28, batches of 64."
+        " all else included. Images are 28 x 28, batches of 64."
     )
     for network, (setup, _) in NETWORKS.items():
         rows = [line for line in measured if line["network"] == network]

@@ -35,7 +35,7 @@ def test_each_line_says_what_was_done_and_the_page_is_made_of_them(tmp_path):
     assert 0 < limits["empty_step"] < 1e-3
     assert [line["lanes"] for line in measured] == [1, 4]
     for line in measured:
-        assert line["flops"] == 3 * 2 * 64 * 784 * 10  # forward, backward to kernel and input
+        assert line["flops"] == 2 * 2 * 64 * 784 * 10  # forward, and backward to the kernel
         assert line["bytes"] >= 2 * 4 * 7850 + 64 * 784
         assert len(line["seconds"]) == 2
     page = (tmp_path / "accelerator.md").read_text()

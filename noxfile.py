@@ -18,6 +18,7 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode each start takes seconds more
 
 
 PEERS = {  # what the benchmarks compare with, by environment

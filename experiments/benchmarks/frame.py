@@ -151,7 +151,8 @@ class Process:
         environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("JAX_COMPILATION_CACHE")  # to compile is part of the work
+            # to compile is part of the work; to compile the libraries' Python again is not
+            if not name.startswith(("JAX_COMPILATION_CACHE", "PYTHONDONTWRITEBYTECODE"))
         }
         try:
             with log.open("w") as errors:

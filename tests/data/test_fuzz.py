@@ -182,4 +182,5 @@ def test_whatever_a_file_holds_it_is_read_or_refused_by_name(place, form):
         assert [path.name for path in place.iterdir()] == ["fuzzed"]
 
     try_fn()
-    assert min(outcomes.values()) > EXAMPLES // 50, outcomes  # neither is all that there is
+    # neither is all that there is; whole files are few, and Hypothesis tries none twice
+    assert min(outcomes.values()) > min(EXAMPLES // 50, 50), outcomes

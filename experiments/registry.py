@@ -28,6 +28,7 @@ NAMES: tuple[str, ...] = (
     "keras_lab",
     "animals",
     "cats_and_dogs",
+    "softmax_vs_sigmoid",
     "tensors",
 )
 

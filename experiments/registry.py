@@ -25,6 +25,7 @@ NAMES: tuple[str, ...] = (
     "initialization",
     "learning_curves",
     "l2",
+    "digits_sklearn",
     "keras_lab",
     "animals",
     "cats_and_dogs",

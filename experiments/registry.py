@@ -18,6 +18,7 @@ NAMES: tuple[str, ...] = (
     "worked_network",
     "backprop_equations",
     "pure_python_network",
+    "depth",
     "learning_rate",
     "batch_size",
     "momentum",

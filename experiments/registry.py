@@ -27,6 +27,7 @@ NAMES: tuple[str, ...] = (
     "learning_curves",
     "l2",
     "penalties",
+    "regularization",
     "digits_sklearn",
     "keras_lab",
     "animals",

@@ -4,8 +4,10 @@
     python -m experiments.train --sweep learning_rate=0.01,0.1,1 seed=0:10 --out build/rates
     python -m experiments.train --model logistic_regression --optimizer adam --learning-rate 0.001
     python -m experiments.train --random 50 learning_rate=loguniform:1e-3:1 l2=uniform:0:0.001
+    python -m experiments.train --model autoencoder --optimizer adam --learning-rate 0.003 --code 8
 
-At the end stands a table: for every setting the test accuracy, mean and 95 % interval over seeds.
+At the end stands a table: for every setting the test accuracy, or what an autoencoder loses, mean
+and 95 % interval over seeds.
 The exit status is 0, 2 where the command cannot be run as it stands, 130 after Ctrl-C.
 """
 
@@ -80,9 +82,10 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
 
 def _summary(task: Task, flags: TrainConfig) -> str:
     own = {name: getattr(flags, name) for name in setups.options_of([flags.model])}
-    model = setups.MODELS[flags.model](len(task.dataset.classes), **own)
+    in_shape = task.dataset.train.inputs.shape[1:]
     try:
-        return models.summary(model, task.dataset.train.inputs.shape[1:])
+        model = setups.network(flags.model, len(task.dataset.classes), in_shape, own)
+        return models.summary(model, in_shape)
     except ValueError as error:
         raise UsageError(f"{flags.model} cannot read {flags.dataset}: {error}") from error
 

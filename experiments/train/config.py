@@ -52,9 +52,12 @@ class TrainConfig:
         part 0, --folds 5 --sweep fold=0:5 each in turn
       fold: which of the --folds is held out, from 0
       model: mlp (dense hidden layers), logistic_regression (none), conv_net and resnet (images),
-        rnn_classifier, lstm_classifier and transformer_classifier (images, row by row)
-      hidden: units of each hidden layer of the mlp: 128,64 are two layers. In --sweep an x joins
-        them: hidden=64,128x64 are two networks
+        rnn_classifier, lstm_classifier and transformer_classifier (images, row by row); autoencoder
+        and conv_autoencoder learn to draw their own inputs, and have a loss but no accuracy
+      hidden: units of each hidden layer of the mlp, or between the image and the code of the
+        autoencoder: 128,64 are two layers. In --sweep an x joins them: hidden=64,128x64 are two
+        networks
+      code: how many numbers the autoencoder keeps of an image
       activation: what follows each hidden layer: {activations}
       dropout: probability with which a hidden unit of the mlp, or what the conv_net has pooled, is
         set to 0 in a training step
@@ -112,6 +115,7 @@ class TrainConfig:
     fold: Annotated[int | None, Flag(DATA, kinds.whole_number(0), True)] = None
     model: Annotated[str, Flag(NETWORK, kinds.one_of(setups.MODELS), True)] = "mlp"
     hidden: Annotated[tuple[int, ...], Flag(NETWORK, kinds.WIDTHS, True)] = (128, 64)
+    code: Annotated[int, Flag(NETWORK, _COUNT, True)] = 32
     activation: Annotated[str, Flag(NETWORK, kinds.one_of(setups.ACTIVATIONS), True)] = "relu"
     dropout: Annotated[float, Flag(NETWORK, _RATE, True)] = 0.0
     epochs: Annotated[int, Flag(DESCENT, _COUNT, True)] = 20

@@ -33,15 +33,21 @@ def final(metric: xr.DataArray, history: xr.Dataset) -> xr.DataArray:
     return answer.where(history.first_bad_step < 0)
 
 
+def measured(history: xr.Dataset) -> str:
+    """By what the settings are compared: the accuracy, or the loss of what classifies nothing."""
+    return "accuracy" if "test_accuracy" in history else "loss"
+
+
 def table(history: xr.Dataset) -> str:
-    """A line for each setting: means over seeds and folds of the accuracies, and an interval."""
-    splits = [s for s in ("validation", "test") if f"{s}_accuracy" in history]
-    heads = [*_setting_names(history), *(f"{s} accuracy" for s in splits), "95 % interval",
+    """A line for each setting: means over seeds and folds of what is measured, and an interval."""
+    metric = measured(history)
+    splits = [s for s in ("validation", "test") if f"{s}_{metric}" in history]
+    heads = [*_setting_names(history), *(f"{s} {metric}" for s in splits), "95 % interval",
              "runs", "diverged"]  # fmt: skip
     rows = []
     for where in _settings(history):
         intervals = [
-            mean_interval(final(history[f"{split}_accuracy"], history).isel(where).values.ravel())
+            mean_interval(final(history[f"{split}_{metric}"], history).isel(where).values.ravel())
             for split in splits
         ]
         last = intervals[-1]
@@ -80,29 +86,33 @@ def diverged(history: xr.Dataset) -> list[str]:
 
 
 def draw(history: xr.Dataset) -> Figure:
-    """The training loss and the test accuracy over epochs, medians and ranges over seeds."""
-    figure, (loss_ax, accuracy_ax) = style.subplots(1, 2, size=(14, 5.5))
+    """The training loss and what is measured on the test set; medians and ranges over seeds."""
+    metric = measured(history)
+    tested, unit = history[f"test_{metric}"], "nats" if metric == "accuracy" else "squared error"
+    figure, (loss_ax, test_ax) = style.subplots(1, 2, size=(14, 5.5))
     order = list(_settings(history))
-    means = [float(final(history.test_accuracy, history).isel(w).mean()) for w in order]
-    best = sorted(range(len(order)), key=lambda i: -np.nan_to_num(means[i], nan=-1.0))
-    drawn = sorted(best[:MOST_CURVES])
+    means = np.array([float(final(tested, history).isel(where).mean()) for where in order])
+    best = np.argsort(-means if metric == "accuracy" else means, kind="stable")  # NaN comes last
+    drawn = sorted(best[:MOST_CURVES].tolist())
     for color, index in zip(style.shades(len(drawn)), drawn, strict=True):
         where = order[index]
         label = " ".join(_values(history, where))
         own = history.isel(where)
         sound = own.first_bad_step < 0  # a run that stopped early is drawn as far as it went
         _draw_curve(loss_ax, own.train_loss.where(sound), label=label, color=color)
-        _draw_curve(accuracy_ax, own.test_accuracy.where(sound), label=label, color=color)
-    loss_ax.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
+        _draw_curve(test_ax, own[tested.name].where(sound), label=label, color=color)
+    loss_ax.set(xlabel="epoch", ylabel=f"training loss ({unit})", yscale="log")
     loss_ax.set_ylim(top=min(loss_ax.get_ylim()[1], MOST_LOSS))
-    for ax in (loss_ax, accuracy_ax):
+    for ax in (loss_ax, test_ax):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    accuracy_ax.set(xlabel="epoch", ylabel="test accuracy")
+    test_ax.set(xlabel="epoch", ylabel=f"test {metric}")
+    if metric == "loss":
+        test_ax.set(yscale="log", ylabel=f"test loss ({unit})")
     rest = len(order) - len(drawn)
-    accuracy_ax.set_title(f"the {len(drawn)} best of {len(order)} settings" if rest else "")
+    test_ax.set_title(f"the {len(drawn)} best of {len(order)} settings" if rest else "")
     if len(drawn) > 1:
         title = ", ".join(_setting_names(history))
-        accuracy_ax.legend(title=title, loc="best", fontsize="small", title_fontsize="small")
+        test_ax.legend(title=title, loc="best", fontsize="small", title_fontsize="small")
     return figure
 
 

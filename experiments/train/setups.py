@@ -1,7 +1,7 @@
 """The models and update rules that the script knows by name, and the set-up that they make.
 
 A new model is a function here: its parameters after the number of classes become its flags, if
-`TrainConfig` has fields of these names.
+`TrainConfig` has fields of these names. An autoencoder takes the shape of an image instead.
 """
 
 import functools
@@ -46,7 +46,27 @@ def resnet(classes: int, activation: str) -> layers.Layer:
     return models.resnet(classes, activation=activation)
 
 
-MODELS: dict[str, Callable[..., layers.Layer]] = {
+def autoencoder(
+    in_shape: tuple[int, ...], hidden: tuple[int, ...], code: int, activation: str
+) -> layers.Layer:
+    """Dense layers down to a code, and back."""
+    return models.autoencoder(in_shape, code, hidden=hidden, activation=activation)
+
+
+def conv_autoencoder(in_shape: tuple[int, ...], activation: str) -> layers.Layer:
+    """Convolutions and pooling down to a quarter of rows and columns, and back."""
+    if len(in_shape) != 3 or in_shape[0] % 4 or in_shape[1] % 4:
+        raise ValueError(
+            f"conv_autoencoder halves rows and columns twice, which images of {in_shape} do not"
+            " allow: take --model autoencoder"
+        )
+    return models.conv_autoencoder(in_shape[2], activation=activation)
+
+
+AUTOENCODERS: dict[str, Callable[..., layers.Layer]] = {
+    model.__name__: model for model in (autoencoder, conv_autoencoder)
+}
+CLASSIFIERS: dict[str, Callable[..., layers.Layer]] = {
     model.__name__: model
     for model in (
         mlp,
@@ -58,6 +78,7 @@ MODELS: dict[str, Callable[..., layers.Layer]] = {
         resnet,
     )
 }
+MODELS = CLASSIFIERS | AUTOENCODERS
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     rule.__name__: rule
     for rule in (
@@ -80,9 +101,25 @@ def options_of(models: Iterable[str]) -> set[str]:
     }
 
 
+def network(
+    model: str, classes: int, in_shape: tuple[int, ...], options: dict[str, Any]
+) -> layers.Layer:
+    """The model of that name; an autoencoder gives its image as a row of pixels.
+
+    Raises:
+      ValueError: it cannot read examples of that shape.
+    """
+    if model in AUTOENCODERS:
+        return layers.serial(AUTOENCODERS[model](in_shape, **options), layers.flatten)
+    return CLASSIFIERS[model](classes, **options)
+
+
 @functools.cache  # programs are kept by their set-up
-def setup_for(classes: int) -> Callable[..., train.Run]:
-    """The set-up of a classification with so many classes, for `train.sweep`."""
+def setup_for(classes: int, in_shape: tuple[int, ...]) -> Callable[..., train.Run]:
+    """The set-up for `train.sweep` of a classification with so many classes, or of an autoencoder.
+
+    What an autoencoder loses is the squared error of a pixel, and an accuracy it has none.
+    """
 
     def training_script(
         *,
@@ -101,9 +138,12 @@ def setup_for(classes: int) -> Callable[..., train.Run]:
         options = {name: others.pop(name) for name in options_of(MODELS) & others.keys()}
         own = {name: value for name, value in options.items() if name in options_of([model])}
         decay = {"decay": momentum} if optimizer in WITH_MOMENTUM else {}
+        if model in AUTOENCODERS:
+            others |= {"loss": losses.squared_error, "metrics": {}}
+        else:
+            others |= {"loss": losses.softmax_cross_entropy}
         return train.Run(
-            model=MODELS[model](classes, **own),
-            loss=losses.softmax_cross_entropy,
+            model=network(model, classes, in_shape, own),
             regularizer=_penalty(l1, l2),
             optimizer=OPTIMIZERS[optimizer](learning_rate, **decay),
             epochs=epochs,

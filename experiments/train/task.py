@@ -57,6 +57,7 @@ def task_of(flags: TrainConfig, given: set[str]) -> Task:
             raise UsageError(f"{name} needs held-out examples to judge by: add --folds 5")
     _check_folders(flags)
     dataset = _load(flags.dataset)
+    _check_kind(used("model"), dataset)
     _check_sizes(used("train_size"), used("batch_size"), dataset)
     hyperparameters = {
         name: value
@@ -64,14 +65,35 @@ def task_of(flags: TrainConfig, given: set[str]) -> Task:
         if name not in (*idle, *in_trials)
         and not (name in _OFF_AT_DEFAULT and value == getattr(DEFAULTS, name))
     }
-    setup = setups.setup_for(len(dataset.classes))
+    setup = setups.setup_for(len(dataset.classes), dataset.train.inputs.shape[1:])
+    if set(used("model")) & set(setups.AUTOENCODERS):
+        dataset = data.autoencoding(dataset)
     return Task(setup, dataset, design, hyperparameters, names)
+
+
+def _check_kind(models: Sequence[str], dataset: data.Dataset) -> None:
+    """Refuses two kinds of models in one sweep, and an autoencoder of what is no picture."""
+    kinds = [[m for m in models if (m in setups.AUTOENCODERS) == which] for which in (True, False)]
+    if all(kinds):
+        raise UsageError(
+            f"{kinds[0][0]} learns to draw its inputs and has no accuracy, {kinds[1][0]} learns"
+            " labels: sweep them in two commands"
+        )
+    inputs = dataset.train.inputs
+    if kinds[0] and (inputs.min() < 0 or inputs.max() > dataset.scale):
+        raise UsageError(
+            f"{kinds[0][0]} draws values between 0 and 1, but those of {dataset.name} go from"
+            f" {inputs.min() / dataset.scale:g} to {inputs.max() / dataset.scale:g}: choose a data"
+            " set of images"
+        )
 
 
 def _idle(models: Sequence[str], optimizers: Sequence[str]) -> dict[str, str]:
     """The hyperparameters that none of the models or update rules has, and why."""
     without = setups.options_of(setups.MODELS) - setups.options_of(models)
     idle = {name: f"{' and '.join(models)} has none" for name in without}
+    if set(models) <= set(setups.AUTOENCODERS):
+        idle["label_noise"] = f"{' and '.join(models)} learns no labels"
     if not set(optimizers) & set(setups.WITH_MOMENTUM):
         idle["momentum"] = f"{' and '.join(optimizers)} has none (--optimizer momentum has)"
     return idle

@@ -1,4 +1,6 @@
-"""Parts of a data set: fewer examples to train on, some held out, all of them standardised."""
+"""Parts of a data set, and what is made of them: fewer examples to train on, some held out, all of
+them standardised, or each its own target.
+"""
 
 import dataclasses
 import re
@@ -63,6 +65,25 @@ def standardized(dataset: Dataset) -> Dataset:
 
     parts = {name: part_fn(getattr(dataset, name)) for name in ("train", "validation", "test")}
     return _replace(dataset, **parts, scale=1.0)
+
+
+def autoencoding(dataset: Dataset) -> Dataset:
+    """Every example as its own target: what an autoencoder learns from, and no label.
+
+    The targets are the inputs divided by the scale, one row of float32 for each example, so that
+    the model ends in `layers.flatten`; an image of bytes takes five times its memory.
+    """
+
+    def part_fn(examples: Examples | None) -> Examples | None:
+        if examples is None:
+            return None
+        rows = examples.inputs.reshape(len(examples.inputs), -1)
+        targets = rows.astype(np.float32) / np.float32(dataset.scale)
+        targets.flags.writeable = False
+        return Examples(examples.inputs, targets)
+
+    parts = {name: part_fn(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    return _replace(dataset, **parts, classes=())
 
 
 _replace: Callable[..., Dataset] = dataclasses.replace

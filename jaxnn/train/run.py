@@ -198,6 +198,8 @@ class Run:
                 jax.eval_shape(function, predictions, y)
             except (TypeError, ValueError) as error:
                 hint = "; layers.flatten makes one row of an image" if len(out_shape) > 1 else ""
+                if name != "loss" and not jnp.issubdtype(y.dtype, jnp.integer):
+                    hint += "; metrics={} in the run records the loss alone"
                 raise ValueError(
                     f"the {name} cannot compare predictions of shape {out_shape} per example, from"
                     f" {self.model.name}, with {y.dtype} labels of shape {y.shape[1:]}:"

@@ -100,3 +100,19 @@ def test_load_does_all_of_it_in_order():
         np.testing.assert_array_equal(getattr(loaded, part).inputs, getattr(expected, part).inputs)
     varying = loaded.train.inputs.std(axis=0) > 0
     np.testing.assert_allclose(loaded.train.inputs.std(axis=0)[varying], 1, rtol=1e-4)
+
+
+def test_an_example_becomes_its_own_target():
+    held = data.hold_out(data.load("digits", test_size=0.1), 0.1)
+    own = data.autoencoding(held)
+    assert own.classes == ()
+    for before, after in zip((held.train, held.validation, held.test),
+                             (own.train, own.validation, own.test), strict=True):  # fmt: skip
+        assert after.inputs is before.inputs
+        np.testing.assert_array_equal(after.labels, before.inputs.reshape(-1, 64) / 16.0)
+        assert after.labels.dtype == np.float32
+        assert not after.labels.flags.writeable
+
+
+def test_without_a_test_split_an_autoencoder_has_none_either():
+    assert data.autoencoding(data.from_arrays(X, Y)).test is None

@@ -127,3 +127,17 @@ def test_a_loss_without_a_rule_needs_autodiff(blobs):
     with pytest.raises(LookupError, match="autodiff"):
         run(loss=own_loss).check_against(blobs)
     run(loss=own_loss, gradient="autodiff").check_against(blobs)
+
+
+def test_an_accuracy_of_what_has_no_classes_is_refused_with_the_remedy():
+    dataset = data.autoencoding(data.load("digits"))
+    run = train.Run(
+        model=layers.serial(layers.flatten, layers.dense(64)),
+        loss=losses.squared_error,
+        optimizer=optax.sgd(0.1),
+        epochs=1,
+        batch_size=64,
+    )
+    with pytest.raises(ValueError, match=r"the accuracy cannot .*; metrics=\{\} in the run"):
+        run.check_against(dataset)
+    dataclasses.replace(run, metrics={}).check_against(dataset)

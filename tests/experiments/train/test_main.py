@@ -45,6 +45,13 @@ def nothing_is_compiled(monkeypatch):
         ("--sweep fold=0:5", "fold needs held-out examples"),
         ("--folds 5 --fold 7", "fold must be in [0, 5), got 7"),
         ("--out /dev/null/here", "choose another --out"),
+        ("--code 8", "code means nothing here, mlp has none"),
+        ("--model autoencoder --dropout 0.5", "autoencoder has none"),
+        ("--model autoencoder --label-noise 0.1", "autoencoder learns no labels"),
+        ("--model autoencoder --dataset iris", "those of iris go from"),
+        ("--sweep model=mlp,autoencoder", "autoencoder learns to draw its inputs and has no acc"),
+        ("--model conv_autoencoder --dataset zoo", "zoo go from 0 to 8: choose a data set of im"),
+        ("--model conv_autoencoder --dataset breast_cancer", "choose a data set of images"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line_before_anything_is_compiled(typed, message, capsys):
@@ -83,9 +90,9 @@ def test_the_script_trains_what_the_library_trains(tmp_path):
     assert main([*typed.split(), "--seed", "3", "--out", str(tmp_path), "--quiet"]) == 0
     history, _ = results.load(tmp_path)
     same = train.sweep(
-        setups.setup_for(10), data.load("digits"), model="mlp", hidden=(8,), activation="tanh",
-        optimizer="momentum", momentum=0.5, learning_rate=0.1, l2=0.01, epochs=2, batch_size=64,
-        gradient="hand", seed=3,
+        setups.setup_for(10, (8, 8, 1)), data.load("digits"), model="mlp", hidden=(8,),
+        activation="tanh", optimizer="momentum", momentum=0.5, learning_rate=0.1, l2=0.01,
+        epochs=2, batch_size=64, gradient="hand", seed=3,
     )  # fmt: skip
     for name in ("train_loss", "test_accuracy"):
         np.testing.assert_array_equal(history[name], same[name])
@@ -108,13 +115,42 @@ def machine_as_before(monkeypatch):
         "--zip learning_rate=0.1,0.01 momentum=0,0.9 --optimizer momentum --sweep seed=0:2",
         "--random 3 learning_rate=loguniform:1e-3:1 l2=uniform:0:0.1 --seed 5",
         "--folds 3 --sweep fold=0:3 seed=0:2 learning_rate=0.1,1 --patience 1 --deterministic",
+        "--model conv_autoencoder --activation elu --sweep l2=0,0.001",
         "--label-noise 0.2 --precision bfloat16 --gradient autodiff --lanes vmap --devices 1",
     ],
 )
 def test_each_kind_of_command_trains(typed, capsys):
-    words = [word for word in SMALL if "logistic" not in typed or word not in ("--hidden", "8")]
+    has_none = "logistic" in typed or "conv_autoencoder" in typed
+    words = [word for word in SMALL if not (has_none and word in ("--hidden", "8"))]
     assert main([*words, *typed.split()]) == 0
-    assert "test accuracy" in capsys.readouterr().out
+    measured = "loss" if "autoencoder" in typed else "accuracy"
+    assert f"test {measured}" in capsys.readouterr().out
+
+
+def test_an_autoencoder_learns_its_inputs_and_is_compared_by_its_loss(tmp_path, capsys):
+    typed = "--model autoencoder --hidden 16 --optimizer adam --learning-rate 0.01 --epochs 3"
+    typed += f" --folds 5 --patience 3 --sweep code=2,16 seed=0:2 --out {tmp_path}"
+    assert main(typed.split()) == 0
+    head, small, large, _ = capsys.readouterr().out.splitlines()
+    assert head.split()[:5] == ["code", "validation", "loss", "test", "loss"]
+    history, _ = results.load(tmp_path)
+    assert not [name for name in history if "accuracy" in name]
+    assert float(large.split()[2]) < float(small.split()[2])
+    digits = data.load("digits")
+    own = setups.setup_for(10, (8, 8, 1))
+    same = train.sweep(
+        own, data.autoencoding(digits), model="autoencoder", hidden=(16,), code=[2],
+        activation="relu", optimizer="adam", learning_rate=0.01, epochs=3, batch_size=64,
+        gradient="hand", seed=[0], folds=5, patience=3,
+    )  # fmt: skip
+    np.testing.assert_array_equal(same.test_loss[0, 0], history.test_loss.isel(code=0, seed=0))
+    blank = np.square(digits.test.inputs / 16.0).mean()  # of a network that draws nothing
+    assert float(history.test_loss.isel(epoch=-1).max()) < blank
+
+
+def test_conv_autoencoder_says_which_images_it_cannot_halve():
+    with pytest.raises(ValueError, match=r"which images of \(6, 8, 1\) do not allow"):
+        setups.network("conv_autoencoder", 10, (6, 8, 1), {"activation": "relu"})
 
 
 @pytest.mark.parametrize("name", setups.ACTIVATIONS)
@@ -125,13 +161,14 @@ def test_each_activation_makes_a_network(name):
 
 
 @pytest.mark.parametrize("name", setups.MODELS)
-def test_each_model_reads_images_and_tells_classes(name):
-    given = {"hidden": (4,), "activation": "tanh", "dropout": 0.5}
+def test_each_model_reads_images_and_tells_classes_or_draws(name):
+    given = {"hidden": (4,), "activation": "tanh", "dropout": 0.5, "code": 2}
     own = {option: given[option] for option in setups.options_of([name])}
-    model = setups.MODELS[name](7, **own)
+    model = setups.network(name, 7, (8, 8, 1), own)
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), (8, 8, 1))[0])
     assert jax.tree.leaves(shapes)
-    assert model.init(jax.random.key(0), (8, 8, 1))[2] == (7,)
+    outputs = 64 if name in setups.AUTOENCODERS else 7
+    assert model.init(jax.random.key(0), (8, 8, 1))[2] == (outputs,)
 
 
 @pytest.mark.usefixtures("nothing_is_compiled")

@@ -33,6 +33,7 @@ NAMES: tuple[str, ...] = (
     "animals",
     "cats_and_dogs",
     "softmax_vs_sigmoid",
+    "autoencoder",
     "tensors",
 )
 

@@ -21,11 +21,11 @@ from typing import Any
 
 import jax
 
-from experiments import machine, results
-from experiments.train import command, outcome, setups, watching
+from experiments import architecture, machine, results
+from experiments.train import command, outcome, watching
 from experiments.train.axes import UsageError
 from experiments.train.config import TrainConfig
-from experiments.train.task import Task, task_of
+from experiments.train.task import Task, networks_of, task_of
 from jaxnn import compilation_cache, data, models, train
 
 
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         machine.join_processes(flags.processes)
         machine.use_device(flags.device)
         task = task_of(flags, given)
-        if flags.summary:
-            print(_summary(task, flags))
+        if flags.summary or flags.draw is not None:
+            _show(task, flags)
         elif flags.dry_run:
             print(_plan(task, flags))
         else:
@@ -80,14 +80,24 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
         print(f"wrote {flags.out}")
 
 
-def _summary(task: Task, flags: TrainConfig) -> str:
-    own = {name: getattr(flags, name) for name in setups.options_of([flags.model])}
+def _show(task: Task, flags: TrainConfig) -> None:
+    """Prints the table of every network of the command, and draws the one there is."""
+    networks = networks_of(task)
     in_shape = task.dataset.train.inputs.shape[1:]
-    try:
-        model = setups.network(flags.model, len(task.dataset.classes), in_shape, own)
-        return models.summary(model, in_shape)
-    except ValueError as error:
-        raise UsageError(f"{flags.model} cannot read {flags.dataset}: {error}") from error
+    if flags.draw is not None and len(networks) > 1:
+        raise UsageError(f"--draw draws one network, but this command has {len(networks)}:"
+                         f" {'; '.join(networks)}: leave an axis out")  # fmt: skip
+    for name, model in networks.items():
+        try:
+            table = models.summary(model, in_shape)
+        except ValueError as error:
+            raise UsageError(f"{name} cannot read {flags.dataset}: {error}") from error
+        if flags.summary:
+            print("\n".join([f"{name}:", table, ""] if len(networks) > 1 else [table]))
+        if flags.draw is not None:
+            figure = architecture.draw(model, in_shape, title=f"{name} on {flags.dataset}")
+            architecture.save(figure, flags.draw)
+            print(f"wrote {flags.draw}")
 
 
 def _sweep(task: Task, flags: TrainConfig, watch: Callable | None) -> Any:

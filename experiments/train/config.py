@@ -100,7 +100,10 @@ class TrainConfig:
         nothing (must), or one that holds something (never)
       profile: write a trace here that TensorBoard and Perfetto show
       dry_run: train and compile nothing, print programs, lanes, memory, FLOPs and expected time
-      summary: train nothing, print the layers of --model: output shape, parameters and FLOPs
+      summary: train nothing, print the layers of --model, or of each network of the sweep: output
+        shape, parameters and FLOPs
+      draw: train nothing, draw the layers of --model into this file, a .png or .svg: a box for each
+        with its output shape and parameters
       out: write results.nc (for xarray), results.json (every flag, this command, the versions)
         and curves.png here
       log: write the curves of every run here while it trains, for TensorBoard; needs the extra:
@@ -145,6 +148,7 @@ class TrainConfig:
     profile: Annotated[Folder, Flag(MACHINE, kinds.PATH)] = None
     dry_run: Annotated[bool, Flag(MACHINE, kinds.SWITCH)] = False
     summary: Annotated[bool, Flag(ANSWER, kinds.SWITCH)] = False
+    draw: Annotated[Folder, Flag(ANSWER, kinds.FILE)] = None
     out: Annotated[Folder, Flag(ANSWER, kinds.PATH)] = None
     log: Annotated[Folder, Flag(ANSWER, kinds.PATH)] = None
     quiet: Annotated[bool, Flag(ANSWER, kinds.SWITCH)] = False

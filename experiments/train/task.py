@@ -4,11 +4,12 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from experiments import machine
+from experiments import architecture, machine
 from experiments.train import axes, setups
 from experiments.train.axes import UsageError
-from experiments.train.config import AXES, TrainConfig
-from jaxnn import data, train
+from experiments.train.config import AXES, TrainConfig, as_typed
+from jaxnn import data, layers, train
+from jaxnn.train.axes import Grid
 
 DEFAULTS = TrainConfig()
 _OFF_AT_DEFAULT = (
@@ -88,6 +89,25 @@ def _check_kind(models: Sequence[str], dataset: data.Dataset) -> None:
         )
 
 
+def networks_of(task: Task) -> dict[str, layers.Layer]:
+    """The networks that the runs train, each once, by its model and what else is swept of it.
+
+    Raises:
+      UsageError: a hyperparameter that no run can have.
+    """
+    networks: dict[str, layers.Layer] = {}
+    try:
+        for lane in Grid(task.setup, task.hyperparameters, task.design).lanes():
+            values = dict(lane.static)
+            own = setups.options_of([values["model"]]) & values.keys() & set(task.names)
+            name = " ".join([values["model"], *(f"{n}={as_typed(values[n])}" for n in sorted(own))])
+            if name not in networks:
+                networks[name] = task.setup(**values, **lane.traced).model
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"cannot train so: {error}") from error
+    return networks
+
+
 def _idle(models: Sequence[str], optimizers: Sequence[str]) -> dict[str, str]:
     """The hyperparameters that none of the models or update rules has, and why."""
     without = setups.options_of(setups.MODELS) - setups.options_of(models)
@@ -127,8 +147,14 @@ def _check_sizes(train_sizes, batch_sizes, dataset: data.Dataset) -> None:
 def _check_folders(flags: TrainConfig) -> None:
     if flags.resume == "must" and flags.checkpoint_dir is None:
         raise UsageError("--resume must needs the --checkpoint-dir of the run that shall go on")
+    if flags.draw is not None and flags.draw.suffix not in architecture.KINDS:
+        raise UsageError(
+            f"--draw {flags.draw} is no file that can be drawn: end its name in"
+            f" {' or '.join(architecture.KINDS)}"
+        )
     folders: list[tuple[str, pathlib.Path | None]] = [
-        ("--out", flags.out), ("--log", flags.log), ("--profile", flags.profile)
+        ("--out", flags.out), ("--log", flags.log), ("--profile", flags.profile),
+        ("--draw", flags.draw and flags.draw.parent),
     ]  # fmt: skip
     for flag, folder in folders:
         if folder is not None and not flags.dry_run:

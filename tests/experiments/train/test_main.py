@@ -192,6 +192,29 @@ def test_a_summary_shows_the_layers_and_trains_nothing(capsys):
     assert "resnet cannot read iris" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("nothing_is_compiled")
+def test_a_summary_of_a_sweep_shows_each_of_its_networks_once(capsys):
+    typed = ["--sweep", "model=mlp,conv_net", "hidden=8,16x4", "seed=0:3", "--dropout", "0.5"]
+    assert main([*typed, "--summary"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    heads = [line for line in printed if line.endswith(":")]
+    assert heads == ["mlp hidden=8:", "mlp hidden=16,4:", "conv_net:"]
+    assert sum(line.startswith("all") for line in printed) == 3
+    assert sum(line.startswith("dropout") for line in printed) == 1 + 2 + 2
+
+
+@pytest.mark.usefixtures("nothing_is_compiled")
+def test_a_network_is_drawn_and_nothing_trained(capsys, tmp_path):
+    path = tmp_path / "new" / "net.svg"
+    assert main(["--model", "conv_net", "--draw", str(path)]) == 0
+    assert path.read_bytes().startswith(b"<?xml")
+    assert capsys.readouterr().out == f"wrote {path}\n"
+    assert main(["--sweep", "hidden=8,16", "--draw", str(path)]) == 2
+    assert "--draw draws one network, but this command has 2" in capsys.readouterr().err
+    assert main(["--draw", str(tmp_path / "net.txt")]) == 2
+    assert "end its name in .png or .svg" in capsys.readouterr().err
+
+
 def test_what_breaks_within_is_no_wrong_usage(monkeypatch):
     def broken(*_, **__):
         raise TypeError("a bug")

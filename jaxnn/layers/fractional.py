@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Int
 
 from jaxnn import checks
 from jaxnn.layers.layer import Layer, checked_key
-from jaxnn.layers.pool import Images, Pooled, first_maxima
+from jaxnn.layers.pool import Images, Pooled, first_maximum
 from jaxnn.layers.windows import check_images
 
 Edges = Int[Array, " regions_plus_1"]
@@ -58,10 +58,10 @@ def max_of_regions_vjp(
     batch, *_, channels = x.shape
     checks.cotangent(cotangent, (batch, row_edges.size - 1, column_edges.size - 1, channels))
     seen, rows, columns = zip(*_in_regions(x, row_edges, column_edges, overlapping), strict=True)
-    firsts = first_maxima(seen, functools.reduce(jnp.maximum, seen))
+    first = first_maximum(seen)
     dx = jnp.zeros_like(x)
-    for first, i, j in zip(firsts, rows, columns, strict=True):
-        dx = dx.at[:, i[:, None], j[None, :]].add(jnp.where(first, cotangent, 0))
+    for number, (i, j) in enumerate(zip(rows, columns, strict=True)):
+        dx = dx.at[:, i[:, None], j[None, :]].add(jnp.where(first == number, cotangent, 0))
     return dx
 
 

@@ -5,7 +5,8 @@ leaves the sum of the gradient as it is.
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -61,15 +62,7 @@ def max_of_windows_vjp(
     """dx_a = sum of dy_p over the windows p whose first maximum lies at a."""
     windows = _windows(x.shape[1:], window, strides, padding)
     checks.cotangent(cotangent, (x.shape[0], *windows.counts, x.shape[-1]))
-    seen = list(_seen(x, windows))
-    firsts = first_maxima(seen, functools.reduce(jnp.maximum, seen))
-    return sum(
-        (
-            windows.put_back(jnp.where(first, cotangent, 0), tap)
-            for first, tap in zip(firsts, windows.taps(), strict=True)
-        ),
-        jnp.zeros_like(x),
-    )
+    return _to_the_first(first_maximum(list(_seen(x, windows))), cotangent, windows)
 
 
 def _seen(x: Array, windows: Windows) -> Iterator[Array]:
@@ -77,13 +70,39 @@ def _seen(x: Array, windows: Windows) -> Iterator[Array]:
     return (windows.seen(padded, tap) for tap in windows.taps())
 
 
-def first_maxima(candidates: Iterable[Array], largest: Array) -> Iterator[Array]:
-    """For each candidate, where it is the first to equal the largest one."""
-    free = jnp.ones(largest.shape, jnp.bool)
-    for candidate in candidates:
-        first = free & (candidate == largest)
-        yield first
-        free &= ~first
+def first_maximum(seen: Sequence[Array]) -> Array:
+    """Which tap of each window is the first to see its maximum; their number for a window of NaN.
+
+    Windows of fewer than 256 pixels are told by a byte, which is all that a layer has to save.
+    """
+    largest = functools.reduce(jnp.maximum, seen)
+    first = jnp.full(largest.shape, len(seen), jnp.uint8 if len(seen) < 256 else jnp.int32)
+    for number, pixels in reversed(list(enumerate(seen))):
+        first = jnp.where(pixels == largest, jnp.asarray(number, first.dtype), first)
+    return first
+
+
+def _to_the_first(first: Array, dy: Array, windows: Windows) -> Array:
+    """dy_p at the tap `first` of window p, 0 elsewhere; summed where windows overlap.
+
+    Windows that tile the image are its pixels in another order: every one then looks up the tap of
+    its window, and nothing is summed. It is three times as fast.
+    """
+    batch, rows, columns, channels = dy.shape
+    height, width = windows.rows.taps, windows.columns.taps
+    if windows.tile():
+        numbers = np.arange(height * width, dtype=first.dtype).reshape(1, 1, height, 1, width, 1)
+        split = batch, rows, height, columns, width, channels
+        first, dy = (jnp.broadcast_to(a[:, :, None, :, None], split) for a in (first, dy))
+        spread = jnp.where(first == jnp.broadcast_to(numbers, split), dy, 0)
+        return spread.reshape(batch, rows * height, columns * width, channels)
+    return sum(
+        (
+            windows.put_back(jnp.where(first == number, dy, 0), tap)
+            for number, tap in enumerate(windows.taps())
+        ),
+        jnp.zeros((batch, windows.rows.pixels, windows.columns.pixels, channels), dy.dtype),
+    )
 
 
 def mean_of_windows(
@@ -157,33 +176,48 @@ def mean_of_image_vjp(x: Images, cotangent: Channels) -> Images:
 def max_pool2d(
     window: Pair = 2, *, strides: Pair | None = None, padding: Padding = "VALID"
 ) -> Layer:
-    """The layer of `max_of_windows`."""
-    return _pooling("max_pool2d", max_of_windows, max_of_windows_vjp, window, strides, padding)
+    """The layer of `max_of_windows`; it saves where the maxima lie, and not the images."""
+    settings = _checked(window, strides, padding)
+
+    def forward(x):
+        seen = list(_seen(x, _windows(x.shape[1:], **settings)))
+        return functools.reduce(jnp.maximum, seen), (first_maximum(seen), x.shape)
+
+    def backward(saved, dy):
+        first, in_shape = saved
+        return _to_the_first(
+            first, checks.cotangent(dy, first.shape), _windows(in_shape[1:], **settings)
+        )
+
+    return _pooling("max_pool2d", forward, backward, settings)
 
 
 def avg_pool2d(
     window: Pair = 2, *, strides: Pair | None = None, padding: Padding = "VALID"
 ) -> Layer:
     """The layer of `mean_of_windows`."""
-    return _pooling("avg_pool2d", mean_of_windows, mean_of_windows_vjp, window, strides, padding)
+    settings = _checked(window, strides, padding)
+    return _pooling(
+        "avg_pool2d",
+        lambda x: (mean_of_windows(x, **settings), x),
+        functools.partial(mean_of_windows_vjp, **settings),
+        settings,
+    )
 
 
-def _pooling(name, function, rule, window, strides, padding) -> Layer:
-    settings = {
+def _checked(window, strides, padding) -> dict[str, Any]:
+    return {
         "window": pair("window", window),
         "strides": pair("strides", window if strides is None else strides),
         "padding": checked_padding(padding),
     }
 
+
+def _pooling(name, forward, backward, settings) -> Layer:
     def out_shape(in_shape):
         return (*_windows(in_shape, **settings).counts, in_shape[-1])
 
-    return stateless(
-        forward=lambda x: (function(x, **settings), x),
-        backward=functools.partial(rule, **settings),
-        name=f"{name}({settings['window']})",
-        out_shape=out_shape,
-    )
+    return stateless(forward, backward, name=f"{name}({settings['window']})", out_shape=out_shape)
 
 
 def _windows(in_shape, window, strides, padding) -> Windows:

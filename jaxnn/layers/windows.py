@@ -46,6 +46,16 @@ class Windows(NamedTuple):
         """The windows along rows and columns."""
         return self.rows.number, self.columns.number
 
+    def tile(self) -> bool:
+        """Whether every pixel lies in exactly one window, and nothing else does."""
+        return all(
+            axis.stride == axis.taps
+            and axis.dilation == 1
+            and axis.before == axis.after == 0
+            and axis.number * axis.taps == axis.pixels
+            for axis in self
+        )
+
     def taps(self) -> Iterator[Tap]:
         """The taps (i, j), row by row."""
         return itertools.product(range(self.rows.taps), range(self.columns.taps))

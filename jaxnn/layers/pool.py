@@ -86,7 +86,7 @@ def _to_the_first(first: Array, dy: Array, windows: Windows) -> Array:
     """dy_p at the tap `first` of window p, 0 elsewhere; summed where windows overlap.
 
     Windows that tile the image are its pixels in another order: every one then looks up the tap of
-    its window, and nothing is summed. It is three times as fast.
+    its window, and nothing is summed.
     """
     batch, rows, columns, channels = dy.shape
     height, width = windows.rows.taps, windows.columns.taps

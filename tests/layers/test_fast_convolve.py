@@ -16,6 +16,7 @@ SETTINGS = [
     ((5, 4, 4), (2, 3, 2, 4), {"groups": 2, "dilation": (2, 1)}),
     ((5, 5, 2), (2, 2, 2, 4), {"strides": 3, "padding": "VALID"}),
     ((2, 3, 1), (5, 4, 1, 2), {}),
+    ((6, 5, 1), (3, 2, 1, 3), {"strides": 2, "dilation": (1, 2), "padding": ((1, 0), (0, 2))}),
     ((3, 3, 2), (1, 1, 2, 3), {}),
 ]
 
@@ -121,6 +122,14 @@ def test_layer_takes_the_form_of_the_backend_unless_it_is_given_one(monkeypatch)
     monkeypatch.setattr(fast_convolve, "FASTEST", {jax.default_backend(): "taps"})
     by_default = program("auto")
     assert by_default == program("taps") != program("library")
+
+
+def test_images_of_one_channel_need_no_product_of_matrices():
+    x, weights = draw((2, 5, 5, 1), (3, 3, 1, 4))
+    traced = jax.make_jaxpr(lambda x, w: layers.fast_convolve2d(x, w, form="transposed"))
+    assert "conv_general_dilated" not in str(traced(x, weights))
+    two_channels = jnp.concatenate([x, x], -1), jnp.concatenate([weights, weights], 2)
+    assert "conv_general_dilated" in str(traced(*two_channels))
 
 
 def test_empty_batch_has_no_gradient():

@@ -28,6 +28,7 @@ NAMES: tuple[str, ...] = (
     "l2",
     "penalties",
     "regularization",
+    "augmentation",
     "digits_sklearn",
     "keras_lab",
     "animals",

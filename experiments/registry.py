@@ -35,6 +35,7 @@ NAMES: tuple[str, ...] = (
     "cats_and_dogs",
     "softmax_vs_sigmoid",
     "autoencoder",
+    "recurrent",
     "tensors",
 )
 

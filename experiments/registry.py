@@ -36,6 +36,7 @@ NAMES: tuple[str, ...] = (
     "softmax_vs_sigmoid",
     "autoencoder",
     "recurrent",
+    "attention",
     "tensors",
 )
 

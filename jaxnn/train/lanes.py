@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import itertools
 import time
 from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from jaxnn.data import Stream
 from jaxnn.train import program, samples, streaming
 from jaxnn.train.axes import Lane
 from jaxnn.train.groups import Group
-from jaxnn.train.layout import Layout
+from jaxnn.train.layout import MAX_ORDER_BYTES, Layout
 from jaxnn.train.run import float_dtype
 from jaxnn.train.workers import in_parallel
 
@@ -77,6 +76,7 @@ class _Work:
         self._group, self._plan, self._starts = group, plan, starts
         self._carry, self._keep_carry = carry, keep_carry
         self._room = plan.at_once if plan.how == "vmap" else None  # for lanes, in one call
+        self._drawn = _Drawn(group)
         mesh = None if plan.how == "map" else Mesh(np.array(plan.devices), ("lanes",))
         everywhere: Any = plan.devices if mesh is None else [NamedSharding(mesh, P())]
         over_lanes = NamedSharding(mesh, P("lanes")) if mesh and plan.how == "vmap" else None
@@ -134,7 +134,7 @@ class _Work:
 
     def _orders(self, lanes: list[Lane], first: int) -> np.ndarray:
         epochs = range(first, first + self._num_epochs(first))
-        return self._in_room(_orders(self._group, lanes, self._plan.span, epochs))
+        return self._in_room(self._drawn.orders(lanes, self._plan.span, epochs))
 
     def _in_room(self, tree: Any) -> Any:
         """Filled up with zeros to as many lanes as a call takes, or without the axis of lanes."""
@@ -247,24 +247,34 @@ def _inputs(group: Group, lanes: list[Lane]) -> program.LaneInputs:
     )
 
 
-def _orders(group: Group, lanes: list[Lane], span: int, epochs: range) -> np.ndarray:
-    """Rows of the training set [lanes, epochs, batches, batch_size]; alike lanes share theirs."""
-    shape = group.order_shape()
-    orders = np.zeros((len(lanes), span, *shape), np.int32)
-    if not shape[1]:
+class _Drawn:
+    """The orders of the examples; lanes that differ in hyperparameters alone share theirs."""
+
+    def __init__(self, group: Group):
+        self._group = group
+        self._kept: dict[tuple, np.ndarray] = {}
+        self._free = MAX_ORDER_BYTES if len(group.lanes) > 1 else 0
+
+    def orders(self, lanes: list[Lane], span: int, epochs: range) -> np.ndarray:
+        """Rows of the training set [lanes, epochs, batches, batch_size]."""
+        orders = np.zeros((len(lanes), span, *self._group.order_shape()), np.int32)
+        if orders.size:
+            for row, lane in zip(orders, lanes, strict=True):
+                drawn = self._of(lane, epochs)
+                row[: len(drawn), : drawn.shape[1]] = drawn
         return orders
 
-    def settings_of(pair):
-        s = pair[1].settings
-        return s.seed, -1 if s.fold is None else s.fold, s.train_size or 0
-
-    pairs = sorted(enumerate(lanes), key=settings_of)
-    for (seed, *_), alike in itertools.groupby(pairs, key=settings_of):
-        places, same = zip(*alike, strict=True)
-        pool = group.rows[same[0].number].train
-        drawn = np.stack([_order(group, seed, epoch, pool) for epoch in epochs])
-        orders[list(places), : len(drawn), : drawn.shape[1]] = drawn
-    return orders
+    def _of(self, lane: Lane, epochs: range) -> np.ndarray:
+        settings = lane.settings
+        key = settings.seed, settings.fold, settings.train_size, epochs
+        drawn = self._kept.get(key)
+        if drawn is None:
+            pool = self._group.rows[lane.number].train
+            drawn = np.stack([_order(self._group, settings.seed, epoch, pool) for epoch in epochs])
+            if drawn.nbytes <= self._free:
+                self._free -= drawn.nbytes
+                self._kept[key] = drawn
+        return drawn
 
 
 def _order(group: Group, seed: int, epoch: int, pool: np.ndarray | None) -> np.ndarray:

@@ -51,8 +51,8 @@ def fast_convolve2d(
       form: "transposed", "library" and "taps" differ in how the gradient is computed, and in
         nothing but rounding:
         "transposed": that of the kernel is the convolution of the images by the cotangent, both
-          laid out anew so that examples are channels; with several groups, as under "taps". Images
-          of one channel are summed over the taps, without products of matrices;
+          laid out anew so that examples are channels; with several groups, as under "taps". The
+          forward pass of images of one channel is that under "taps";
         "library": XLA's own;
         "taps": one product of matrices for every weight of the window, the forward pass included;
         "auto": what is fastest on the default backend, by the table `FASTEST`.
@@ -101,9 +101,8 @@ def _chosen(form: str) -> str:
 def _convolve(x: Array, kernel: Array, windows: Windows, groups: int, form: str) -> Array:
     how: dict[str, Any] = {"windows": windows, "groups": groups}
     by_taps = functools.partial(_by_taps, **how)
-    whole = by_taps if form == "taps" else functools.partial(convolve.matches, **how)
-    if form == "transposed" and x.shape[-1] == 1:
-        whole = functools.partial(_of_one_channel, windows=windows)
+    is_thin = form == "transposed" and x.shape[-1] == 1  # nothing is summed but the taps
+    whole = by_taps if form == "taps" or is_thin else functools.partial(convolve.matches, **how)
     return _over_lanes(whole, by_taps, form, kernel_at=1)(x, kernel)
 
 
@@ -132,19 +131,6 @@ def _gradients(windows: Windows, groups: int, form: str, saved, dy) -> tuple[Arr
 
 
 _convolve.defvjp(_saved, _gradients)
-
-
-def _of_one_channel(x: Array, kernel: Array, windows: Windows) -> Array:
-    """y_po = sum_i x_(ps+id) w_io: no sum over channels is left for a product of matrices."""
-    padded = windows.padded(x)
-    out = x.shape[0], *windows.counts, kernel.shape[-1]
-    return sum(
-        (
-            jnp.broadcast_to(windows.seen(padded, tap), out) * jnp.broadcast_to(kernel[tap], out)
-            for tap in windows.taps()
-        ),
-        jnp.zeros(out, x.dtype),
-    )
 
 
 def _kernel_gradient_transposed(x: Array, dy: Array, windows: Windows, groups: int) -> Array:

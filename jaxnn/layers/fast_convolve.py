@@ -51,8 +51,8 @@ def fast_convolve2d(
       form: "transposed", "library" and "taps" differ in how the gradient is computed, and in
         nothing but rounding:
         "transposed": that of the kernel is the convolution of the images by the cotangent, both
-          laid out anew so that examples are channels; with several groups, as under "taps". The
-          forward pass of images of one channel is that under "taps";
+          laid out anew so that examples are channels; with several groups, as under "taps". Images
+          of one channel go forward as under "taps";
         "library": XLA's own;
         "taps": one product of matrices for every weight of the window, the forward pass included;
         "auto": what is fastest on the default backend, by the table `FASTEST`.
@@ -101,8 +101,9 @@ def _chosen(form: str) -> str:
 def _convolve(x: Array, kernel: Array, windows: Windows, groups: int, form: str) -> Array:
     how: dict[str, Any] = {"windows": windows, "groups": groups}
     by_taps = functools.partial(_by_taps, **how)
-    is_thin = form == "transposed" and x.shape[-1] == 1  # nothing is summed but the taps
-    whole = by_taps if form == "taps" or is_thin else functools.partial(convolve.matches, **how)
+    # XLA makes products of numbers of the products of matrices with a single channel
+    is_by_taps = form == "taps" or (form == "transposed" and x.shape[-1] == 1)
+    whole = by_taps if is_by_taps else functools.partial(convolve.matches, **how)
     return _over_lanes(whole, by_taps, form, kernel_at=1)(x, kernel)
 
 

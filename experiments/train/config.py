@@ -10,6 +10,7 @@ from experiments.train import kinds, setups
 from experiments.train.kinds import Kind
 
 Gradient = Literal["hand", "autodiff"]
+Schedule = Literal["constant", "cosine"]
 Precision = Literal["float32", "bfloat16"]
 Device = Literal["cpu", "gpu", "tpu"]
 Lanes = Literal["auto", "map", "vmap", "data"]
@@ -48,6 +49,8 @@ class TrainConfig:
         (28x28), and what else `python -m experiments data list` shows
       train_size: use so many examples of the training set; without it, all
       label_noise: fraction of the training labels that is replaced: 0.2 spoils every fifth
+      augment: changes every training image anew in each step: shift moves it by up to 2 pixels each
+        way; without it, none is changed
       folds: deal the training set into so many parts, one of which validates: --folds 5 holds out
         part 0, --folds 5 --sweep fold=0:5 each in turn
       fold: which of the --folds is held out, from 0
@@ -65,6 +68,7 @@ class TrainConfig:
       batch_size: examples per update; full takes the whole training set for each
       optimizer: the update rule: {optimizers}
       learning_rate: length of a step; 0.1 suits gradient_descent, 0.001 adam
+      schedule: of the learning rate: constant, or cosine, along which it falls to 0 over the epochs
       momentum: share of its velocity that each step keeps, for momentum and nesterov
       l2: strength of the penalty on the squares of the weights, such as 0.0001
       l1: strength of the penalty on the absolute values of the weights
@@ -114,6 +118,7 @@ class TrainConfig:
     dataset: Annotated[str, Flag(DATA, kinds.NAME)] = "digits"
     train_size: Annotated[int | None, Flag(DATA, _COUNT, True)] = None
     label_noise: Annotated[float, Flag(DATA, _FRACTION, True)] = 0.0
+    augment: Annotated[str | None, Flag(DATA, kinds.one_of(setups.AUGMENTATIONS))] = None
     folds: Annotated[int | None, Flag(DATA, kinds.whole_number(2))] = None
     fold: Annotated[int | None, Flag(DATA, kinds.whole_number(0), True)] = None
     model: Annotated[str, Flag(NETWORK, kinds.one_of(setups.MODELS), True)] = "mlp"
@@ -127,6 +132,7 @@ class TrainConfig:
         "gradient_descent"
     )
     learning_rate: Annotated[float, Flag(DESCENT, _STRENGTH, True)] = 0.1
+    schedule: Annotated[Schedule, Flag(DESCENT, kinds.literal(Schedule))] = "constant"
     momentum: Annotated[float, Flag(DESCENT, _RATE, True)] = 0.9
     l2: Annotated[float, Flag(DESCENT, _STRENGTH, True)] = 0.0
     l1: Annotated[float, Flag(DESCENT, _STRENGTH, True)] = 0.0

@@ -9,8 +9,10 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import jax.numpy as jnp
 import optax
 
+from jaxnn import augment as augmentations
 from jaxnn import layers, losses, models, optimizers, regularizers, train
 
 
@@ -91,6 +93,9 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     )
 }
 WITH_MOMENTUM = ("momentum", "nesterov")
+AUGMENTATIONS: dict[str, Callable] = {
+    "shift": augmentations.per_image(augmentations.pad_and_crop(2)),
+}
 ACTIVATIONS = models.ACTIVATIONS
 
 
@@ -115,10 +120,17 @@ def network(
 
 
 @functools.cache  # programs are kept by their set-up
-def setup_for(classes: int, in_shape: tuple[int, ...]) -> Callable[..., train.Run]:
-    """The set-up for `train.sweep` of a classification with so many classes, or of an autoencoder.
+def setup_for(
+    classes: int, in_shape: tuple[int, ...], num_examples: int | None = None
+) -> Callable[..., train.Run]:
+    """The set-up for `train.sweep` of a classification, or of an autoencoder.
 
     What an autoencoder loses is the squared error of a pixel, and an accuracy it has none.
+
+    Args:
+      classes: number of logits.
+      in_shape: of one example.
+      num_examples: how many are trained on, which a schedule of the learning rate has to know.
     """
 
     def training_script(
@@ -133,6 +145,8 @@ def setup_for(classes: int, in_shape: tuple[int, ...]) -> Callable[..., train.Ru
         l1: Any = None,
         l2: Any = None,
         patience: int | None = None,
+        augment: str | None = None,
+        schedule: str = "constant",
         **others: Any,
     ) -> train.Run:
         options = {name: others.pop(name) for name in options_of(MODELS) & others.keys()}
@@ -142,10 +156,16 @@ def setup_for(classes: int, in_shape: tuple[int, ...]) -> Callable[..., train.Ru
             others |= {"loss": losses.squared_error, "metrics": {}}
         else:
             others |= {"loss": losses.softmax_cross_entropy}
+        rate = learning_rate
+        if schedule == "cosine":
+            assert num_examples is not None
+            updates = epochs * (num_examples // (batch_size or num_examples))
+            rate = _falling_to_0(learning_rate, updates)
         return train.Run(
             model=network(model, classes, in_shape, own),
             regularizer=_penalty(l1, l2),
-            optimizer=OPTIMIZERS[optimizer](learning_rate, **decay),
+            optimizer=OPTIMIZERS[optimizer](rate, **decay),
+            augment=None if augment is None else AUGMENTATIONS[augment],
             epochs=epochs,
             batch_size=batch_size,
             gradient=gradient,
@@ -154,6 +174,16 @@ def setup_for(classes: int, in_shape: tuple[int, ...]) -> Callable[..., train.Ru
         )
 
     return training_script
+
+
+def _falling_to_0(learning_rate: Any, updates: int) -> Callable[[Any], Any]:
+    """h (1 + cos(pi t / T)) / 2 at update t of T  [Loshchilov and Hutter 2017, eq. 5]."""
+
+    def rate(step):
+        done = jnp.minimum(step.astype(float) / updates, 1.0)
+        return learning_rate * (1 + jnp.cos(jnp.pi * done)) / 2
+
+    return rate
 
 
 def _penalty(l1: Any, l2: Any) -> regularizers.Regularizer | None:

@@ -14,9 +14,15 @@ from jaxnn.train.axes import Grid
 DEFAULTS = TrainConfig()
 _OFF_AT_DEFAULT = (
     "train_size", "label_noise", "folds", "fold", "dropout", "l1", "l2", "precision", "patience",
-    "evaluate_every",
+    "evaluate_every", "augment", "schedule",
 )  # fmt: skip
-ALONE = ("evaluate_every", "folds", "patience")  # hyperparameters that are no axis
+ALONE = (
+    "evaluate_every",
+    "folds",
+    "patience",
+    "augment",
+    "schedule",
+)  # hyperparameters that are no axis
 
 
 class Task(NamedTuple):
@@ -66,8 +72,22 @@ def task_of(flags: TrainConfig, given: set[str]) -> Task:
         if name not in (*idle, *in_trials)
         and not (name in _OFF_AT_DEFAULT and value == getattr(DEFAULTS, name))
     }
-    setup = setups.setup_for(len(dataset.classes), dataset.train.inputs.shape[1:])
+    num_examples = None
+    if flags.schedule != "constant":
+        if "train_size" in names or (flags.folds and flags.train_size):
+            raise UsageError(
+                f"--schedule {flags.schedule} ends with the last update, whose number differs with"
+                " train_size: give one --train-size, and no --folds beside it"
+            )
+        there = len(dataset.train.inputs)
+        num_examples = flags.train_size or there - (there // flags.folds if flags.folds else 0)
+    if flags.augment is not None and dataset.train.inputs.ndim != 4:
+        raise UsageError(f"--augment changes images, and {dataset.name} has none: leave it out")
+    setup = setups.setup_for(len(dataset.classes), dataset.train.inputs.shape[1:], num_examples)
     if set(used("model")) & set(setups.AUTOENCODERS):
+        if flags.augment is not None:
+            raise UsageError("--augment changes what an autoencoder sees and not what it is to draw:"
+                             " leave it out")  # fmt: skip
         dataset = data.autoencoding(dataset)
     return Task(setup, dataset, design, hyperparameters, names)
 

@@ -52,6 +52,9 @@ def nothing_is_compiled(monkeypatch):
         ("--sweep model=mlp,autoencoder", "autoencoder learns to draw its inputs and has no acc"),
         ("--model conv_autoencoder --dataset zoo", "zoo go from 0 to 8: choose a data set of im"),
         ("--model conv_autoencoder --dataset breast_cancer", "choose a data set of images"),
+        ("--schedule cosine --sweep train_size=640,1280", "give one --train-size"),
+        ("--dataset iris --augment shift", "changes images, and iris has none"),
+        ("--model autoencoder --augment shift", "leave it out"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line_before_anything_is_compiled(typed, message, capsys):
@@ -151,6 +154,23 @@ def test_an_autoencoder_learns_its_inputs_and_is_compared_by_its_loss(tmp_path, 
 def test_conv_autoencoder_says_which_images_it_cannot_halve():
     with pytest.raises(ValueError, match=r"which images of \(6, 8, 1\) do not allow"):
         setups.network("conv_autoencoder", 10, (6, 8, 1), {"activation": "relu"})
+
+
+def test_a_cosine_schedule_ends_at_0_and_shifts_change_what_is_trained_on(capsys):
+    given = {"model": "mlp", "hidden": (8,), "activation": "relu", "batch_size": 64, "epochs": 2,
+             "optimizer": "gradient_descent", "gradient": "hand", "learning_rate": 0.1}  # fmt: skip
+    run = setups.setup_for(10, 128)(schedule="cosine", **given)
+    params = {"kernel": jax.numpy.ones((2, 2))}
+    state, seen = run.optimizer.init(params), []
+    for _ in range(5):  # the first updates of 2 epochs of 2, and one beyond
+        updates, state = run.optimizer.update(params, state, params)
+        seen.append(-float(updates["kernel"][0, 0]))
+    np.testing.assert_allclose(seen, 0.05 * (1 + np.cos(np.pi * np.arange(5) / 4)), atol=1e-8)
+    assert run.augment is None
+    assert main([*SMALL, "--schedule", "cosine", "--augment", "shift"]) == 0
+    shifted = capsys.readouterr().out
+    assert main([*SMALL, "--schedule", "cosine"]) == 0
+    assert capsys.readouterr().out != shifted
 
 
 @pytest.mark.parametrize("name", setups.ACTIVATIONS)

@@ -86,7 +86,7 @@ def task_of(flags: TrainConfig, given: set[str]) -> Task:
     setup = setups.setup_for(len(dataset.classes), dataset.train.inputs.shape[1:], num_examples)
     if set(used("model")) & set(setups.AUTOENCODERS):
         if flags.augment is not None:
-            raise UsageError("--augment changes what an autoencoder sees and not what it is to draw:"
+            raise UsageError("--augment changes what an autoencoder sees, not what it is to draw:"
                              " leave it out")  # fmt: skip
         dataset = data.autoencoding(dataset)
     return Task(setup, dataset, design, hyperparameters, names)

@@ -159,7 +159,7 @@ def test_conv_autoencoder_says_which_images_it_cannot_halve():
 def test_a_cosine_schedule_ends_at_0_and_shifts_change_what_is_trained_on(capsys):
     given = {"model": "mlp", "hidden": (8,), "activation": "relu", "batch_size": 64, "epochs": 2,
              "optimizer": "gradient_descent", "gradient": "hand", "learning_rate": 0.1}  # fmt: skip
-    run = setups.setup_for(10, 128)(schedule="cosine", **given)
+    run = setups.setup_for(10, (8, 8, 1), 128)(schedule="cosine", **given)
     params = {"kernel": jax.numpy.ones((2, 2))}
     state, seen = run.optimizer.init(params), []
     for _ in range(5):  # the first updates of 2 epochs of 2, and one beyond

@@ -1,5 +1,6 @@
 """python -m experiments: see experiments/command_line.py."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None, *, keep_compiled: bool = False)
         compilation_cache.enable()
     from experiments import command_line
 
-    return command_line.main(arguments)
+    return command_line.main(arguments, jobs=(os.cpu_count() or 1) if keep_compiled else 1)
 
 
 if __name__ == "__main__":

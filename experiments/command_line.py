@@ -16,18 +16,28 @@ Each command explains itself: python -m experiments run --help
 import argparse
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from experiments import ledger, machine, registry, results, running, suite, verdicts, verification
+from experiments import (
+    ledger,
+    machine,
+    registry,
+    results,
+    running,
+    side_by_side,
+    suite,
+    verdicts,
+    verification,
+)
 from experiments.data_command import add_data_command, run_data_command
 from experiments.settings import add_settings
 from experiments.suite import LEDGER
 from jaxnn import data
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status.
+def main(arguments: Sequence[str] | None = None, *, jobs: int = 1) -> int:
+    """Returns the exit status; quick runs go on in so many processes.
 
     0 fine, 1 something differs or failed, 2 wrong usage, 3 fine but for data not at hand.
     """
@@ -44,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list()
         if options.command == "run":
             given = {flag: getattr(options, flag) for flag in flags}
-            return suite.run(options, {k: v for k, v in given.items() if v is not None})
+            settings = {k: v for k, v in given.items() if v is not None}
+            return suite.run(options, settings, jobs=jobs)
         if options.command == "gradients":
             all_pass = suite.run_gradients(options.out, force=True)
             suite.write_pages(options.out)
@@ -56,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _claims(options)
         if options.command == "data":
             return run_data_command(options)
-        return _verify(options)
+        return _verify(options, jobs if options.quick else 1)
     except (
         registry.UnknownExperimentError,
         verdicts.UnknownClaimError,
@@ -167,32 +178,34 @@ def _list() -> int:
     return 0
 
 
-def _verify(options: argparse.Namespace) -> int:
+def _verify(options: argparse.Namespace, jobs: int) -> int:
     chosen, with_ledger = suite.select(options.names)
-    committed = {}
     for experiment in chosen:  # all of them before any work
         command = f"python -m experiments run {experiment.name}"
         try:
-            committed[experiment.name] = results.load(options.against / experiment.name)
+            results.load(options.against / experiment.name)
         except results.NoResultsError as error:
             raise results.NoResultsError(f"{error}; `{command}` makes them") from error
-    answers = _read_ledger(options.against / LEDGER) if with_ledger else None
-    failed, lacking = [], []
+    tasks: dict[str, tuple[Callable, tuple]] = {}
+    if with_ledger:
+        tasks[LEDGER] = verification.check_ledger, (_read_ledger(options.against / LEDGER),)
     for experiment in chosen:
-        name = experiment.name
-        if running.is_heavy(experiment, experiment.module.Config()) and not (
+        if not running.is_heavy(experiment, experiment.module.Config()) or (
             options.quick or options.full
         ):
-            print(f"{name}  takes hours: `verify --full` computes it again\n")
-            continue
-        try:
-            if not verification.check(experiment, *committed[name], quick=options.quick):
-                failed.append(name)
-        except data.DataNotFoundError as error:
-            print(f"{name}: {error}\n", file=sys.stderr)
-            lacking.append(name)
-    if answers is not None and not verification.check_ledger(answers):
-        failed.append(LEDGER)
+            tasks[experiment.name] = _check, (experiment.name, options.against, options.quick)
+    failed, lacking = [], []
+    with side_by_side.results_of(tasks, jobs) as result_of:
+        for name in [*(experiment.name for experiment in chosen), *[LEDGER] * with_ledger]:
+            if name not in tasks:
+                print(f"{name}  takes hours: `verify --full` computes it again\n")
+                continue
+            try:
+                if not result_of(name):
+                    failed.append(name)
+            except data.DataNotFoundError as error:
+                print(f"{name}: {error}\n", file=sys.stderr)
+                lacking.append(name)
     if lacking:
         print(f"not compared, their data are not at hand: {', '.join(lacking)}")
     print(
@@ -203,6 +216,10 @@ def _verify(options: argparse.Namespace) -> int:
         else "all as committed"
     )
     return 1 if failed else suite.WITHOUT_DATA if lacking else 0
+
+
+def _check(name: str, against: pathlib.Path, quick: bool) -> bool:
+    return verification.check(registry.load(name), *results.load(against / name), quick=quick)
 
 
 def _read_ledger(folder: pathlib.Path) -> list[ledger.Row]:

@@ -4,11 +4,12 @@ import argparse
 import ast
 import collections
 import dataclasses
+import functools
 import inspect
 import pathlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from experiments import (
@@ -19,6 +20,7 @@ from experiments import (
     report,
     results,
     running,
+    side_by_side,
     site,
     store,
     style,
@@ -34,12 +36,13 @@ LEDGER = "ledger"
 WITHOUT_DATA = 3  # the exit status where all is well, but for data that are not at hand
 
 
-def run(options: argparse.Namespace, settings: Mapping[str, Any]) -> int:
+def run(options: argparse.Namespace, settings: Mapping[str, Any], *, jobs: int = 1) -> int:
     """Returns the exit status.
 
     Args:
       options: names, out, quick, full, force and changed.
       settings: of the one experiment that is named, where they are not those of its Config.
+      jobs: in how many processes a quick run goes on; a full one keeps every core busy by itself.
     """
     chosen, with_ledger = select(options.names)
     default = (
@@ -50,26 +53,32 @@ def run(options: argparse.Namespace, settings: Mapping[str, Any]) -> int:
         if folder == out or folder.exists():
             machine.check_writable(folder, "--out")
     outcomes, unjudged, failed = [], {}, []
-    for experiment in chosen:
-        base = experiment.module.QUICK if options.quick else experiment.module.Config()
-        how = {name: getattr(options, name) for name in ("full", "force", "changed")}
-        try:
+    how = {name: getattr(options, name) for name in ("full", "force", "changed")}
+    tasks: dict[str, tuple[Callable, tuple]] = {}
+    if with_ledger and not (is_same := _ledger_is_written(out, force=options.force)):
+        tasks[LEDGER] = ledger.make, ()
+    try:
+        for experiment in chosen:
+            base = experiment.module.QUICK if options.quick else experiment.module.Config()
             config = dataclasses.replace(base, **settings)
-            outcomes.append(running.run_one(experiment, config, out, **how))
-        except data.DataNotFoundError as error:
-            print(f"{experiment.name}: {error}", file=sys.stderr)
-            unjudged[experiment.name] = claims_of(experiment)
-        except results.NoResultsError as error:
-            print(f"{experiment.name}: {error}", file=sys.stderr)
-            failed.append(experiment.name)
-        except (TypeError, ValueError) as error:  # of the library: a setting that cannot be
-            if not settings:
-                raise
-            print(f"error: {experiment.name} cannot run so: {error}", file=sys.stderr)
-            return 2
-    if with_ledger:
-        run_ledger(out, force=options.force)
-    elif (out / LEDGER / "results.json").exists():
+            tasks[experiment.name] = _run_named, (experiment.name, config, out, how)
+    except (TypeError, ValueError) as error:
+        return _refused(chosen[0], error, settings)
+    with side_by_side.results_of(tasks, jobs if options.quick else 1) as result_of:
+        for experiment in chosen:
+            try:
+                outcomes.append(result_of(experiment.name))
+            except data.DataNotFoundError as error:
+                print(f"{experiment.name}: {error}", file=sys.stderr)
+                unjudged[experiment.name] = claims_of(experiment)
+            except results.NoResultsError as error:
+                print(f"{experiment.name}: {error}", file=sys.stderr)
+                failed.append(experiment.name)
+            except (TypeError, ValueError) as error:
+                return _refused(experiment, error, settings)
+        if with_ledger:
+            write_ledger(out, None if is_same else functools.partial(result_of, LEDGER))
+    if not with_ledger and (out / LEDGER / "results.json").exists():
         ledger.refresh(out / LEDGER)
     if not (options.names or options.quick) and not run_gradients(out, force=options.force):
         failed.append("gradients")
@@ -95,21 +104,41 @@ def claims_of(experiment: Experiment) -> list[str]:
     return [claim for claim in verdicts.claims() if claim in named]
 
 
-def run_ledger(out: pathlib.Path, *, force: bool) -> None:
-    """Recomputes the numbers and tables, unless nothing has changed, and writes their page."""
+def _run_named(name: str, config: Any, out: pathlib.Path, how: dict[str, bool]) -> running.Outcome:
+    return running.run_one(registry.load(name), config, out, **how)
+
+
+def _refused(experiment: Experiment, error: Exception, settings: Mapping[str, Any]) -> int:
+    """Says that a setting of the user's cannot be; any other error is ours."""
+    if not settings:
+        raise error
+    print(f"error: {experiment.name} cannot run so: {error}", file=sys.stderr)
+    return 2
+
+
+def write_ledger(out: pathlib.Path, made: Callable[[], list] | None) -> None:
+    """Writes the page of the numbers and tables; None of them where the folder has them."""
     start, folder = time.perf_counter(), out / LEDGER
-    sources = [path.read_text("utf-8") for path in sorted(_ledger_files())]
-    is_same = not force and store.is_written(folder, [*sources, verdicts.ledger_text()])
-    if is_same:
+    if made is None:
         ledger.refresh(folder)
     else:
-        ledger.write(folder, ledger.make())
+        ledger.write(folder, made())
     rows, _ = ledger.load(folder)
     if not any(row.lacks_data for row in rows):
-        store.note_written(folder, [*sources, verdicts.ledger_text()])
-    note = "; numbers unchanged since they were computed here" if is_same else ""
+        store.note_written(folder, _ledger_sources())
+    note = "; numbers unchanged since they were computed here" if made is None else ""
     seconds = time.perf_counter() - start
     print(f"{LEDGER:<16} {seconds:6.1f} s   {ledger.tally(rows)}{note}", flush=True)
+
+
+def _ledger_is_written(out: pathlib.Path, *, force: bool) -> bool:
+    """Whether the numbers and tables in the folder are of the present code."""
+    return not force and store.is_written(out / LEDGER, _ledger_sources())
+
+
+def _ledger_sources() -> list[str]:
+    sources = [path.read_text("utf-8") for path in sorted(_ledger_files())]
+    return [*sources, verdicts.ledger_text()]
 
 
 def _ledger_files() -> list[pathlib.Path]:

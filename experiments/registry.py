@@ -35,6 +35,7 @@ NAMES: tuple[str, ...] = (
     "cats_and_dogs",
     "cnn",
     "cnn_regularization",
+    "cnn_simpsons",
     "softmax_vs_sigmoid",
     "autoencoder",
     "recurrent",

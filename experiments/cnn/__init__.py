@@ -2,8 +2,8 @@
 
 Slides:   cnn_session (the network of 32-32-pool-64-64-pool, Dropout(0.4), BatchNormalization,
           adam, binary_crossentropy), r_tutorial 3.4
-Run:      python -m experiments run cnn --full
-Takes:    about 8 minutes on two CPU cores
+Run:      python -m experiments run cnn
+Takes:    about 8 minutes on two CPU cores, with --full; else it is redrawn
 Expects:  (written before the first full run, at half of the slides' widths) with as many parameters
           and 1,000 images the CNN is two to five points above the dense network; shuffled pixels
           cost the CNN points and the dense network none; without batch norm the first epochs are

@@ -86,7 +86,6 @@ TOLERANCES = {
     "maps": (0.5, 2.0),
     "deep_maps": (0.5, 2.0),
     "image": (0.0, 1e-6),
-    "reach": (0.0, 0.0),
 }
 WHOLE_RUN = ("filters", "maps", "deep_maps", "probe")
 

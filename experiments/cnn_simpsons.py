@@ -41,7 +41,7 @@ class Config:
             raise ValueError(f"images={self.images} do not fill a batch of 25: take more")
 
 
-QUICK = Config(seeds=1, epochs=2, images=100)
+QUICK = Config(seeds=1, epochs=2)
 DATA = ("simpsons_mnist",)
 TOLERANCES = {
     "train_accuracy": (0.0, 0.1),

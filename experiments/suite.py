@@ -185,8 +185,8 @@ def _summary(
             f"`python -m experiments data prepare {' '.join(lacking)}` gets them, or says how"
         )
     lines += [
-        f"{name} could not run without its data: {len(claims)} claims stay unjudged: "
-        f"{', '.join(claims)}"
+        f"{name} could not run without its data"
+        + (f": {len(claims)} claims stay unjudged: {', '.join(claims)}" if claims else "")
         for name, claims in unjudged.items()
     ]
     return "\n".join([*lines, *([f"FAILED: {', '.join(failed)}"] if failed else [])])

@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxnn.activations import first_largest
+
 
 def accuracy(
     logits: Float[Array, "..."], labels: Int[Array, "*batch"] | Bool[Array, "*batch"]
@@ -29,10 +31,10 @@ def accuracy(
             f"logits of shape {logits.shape} do not fit labels of shape {labels.shape}:"
             f" {labels.shape} or {(*labels.shape, 'classes')} is expected"
         )
+    labels = labels.astype(jnp.int32)
     if logits.ndim > labels.ndim and logits.shape[-1] > 1:
-        predicted, lost = logits.argmax(axis=-1), jnp.isnan(logits).any(axis=-1)
+        correct = first_largest(logits).squeeze(-1) == labels
     else:
         logits = logits.reshape(labels.shape)
-        predicted, lost = logits > 0, jnp.isnan(logits)
-    correct = predicted.astype(jnp.int32) == labels.astype(jnp.int32)
-    return (correct & ~lost).astype(logits.dtype)
+        correct = ((logits > 0).astype(jnp.int32) == labels) & ~jnp.isnan(logits)
+    return correct.astype(logits.dtype)

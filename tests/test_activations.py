@@ -96,6 +96,12 @@ def test_gradient_is_right_in_the_tails(name, x):
     np.testing.assert_allclose(actual, exact_slope(name, x), rtol=3e-16 * max(8, 4 * abs(x)))
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus", "swish", "gelu", "gelu_tanh"])
+def test_autodiff_agrees_where_the_formula_changes_sides(name):
+    function, vjp = getattr(activations, name), getattr(activations, f"{name}_vjp")
+    assert jax.grad(function)(0.0) == vjp(jnp.asarray(0.0), jnp.asarray(1.0)) > 0
+
+
 @pytest.mark.parametrize(("name", "x"), [("tanh", 25.0), ("elu", -40.0)])
 def test_gradient_is_right_where_autodiff_gives_zero(name, x):
     function, rule = both(name)

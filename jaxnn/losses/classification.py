@@ -7,7 +7,7 @@ truth was given the probability 0, and the sigmoid or softmax below, of slope 0,
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Real
 
-from jaxnn.activations import log_softmax, sigmoid, softmax, softplus
+from jaxnn.activations import from_largest, log_softmax, sigmoid, softmax, softplus
 from jaxnn.losses.common import check_probabilities, label_mask, paired, per_example, times
 
 
@@ -124,13 +124,14 @@ def softmax_cross_entropy_vjp(
     """d loss / d z_j = softmax(z)_j - [j = y].
 
     d log(sum_k e^z_k) / d z_j = e^z_j / sum_k e^z_k, the first term; the second is that of -z_y.
-    For j = y, with p = softmax(z), p_y - 1 is written as minus the sum of
-    the other p_j, which does not cancel for a confident right answer.
+    With p = softmax(z), p_y - 1 would cancel for a confident right answer: where z_y is the largest
+    score, it is minus the sum of the other p_j.
     """
     is_label = label_mask(labels, logits)
-    others = jnp.where(is_label, 0, softmax(logits))
-    gradient = jnp.where(is_label, -others.sum(axis=-1, keepdims=True), others)
-    return per_example(cotangent, gradient)
+    below, first, rest = from_largest(logits)
+    p = jnp.exp(below) / (1 + rest)
+    at_label = jnp.where(first == labels[..., None].astype(first.dtype), -rest / (1 + rest), p - 1)
+    return per_example(cotangent, jnp.where(is_label, at_label, p))
 
 
 def negative_log_likelihood(

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jaxnn.train.run import float_dtype
 
 EVALUATION_BYTES = 2**28  # of what a network saves for the examples that are evaluated at once
+CACHED_BYTES = 2**24  # of it, as far as that leaves a batch of MIN_AT_ONCE: it stays in the cache
+MIN_AT_ONCE = 64
 
 
 def evaluations(run, carry, lane, epoch, arrays):
@@ -44,7 +46,7 @@ def _evaluate(run, carry, split, examples, scale):
         return values | {"loss": run.loss(predictions, run.targets_of(y))}
 
     num = len(examples.inputs)
-    at_once = max(1, EVALUATION_BYTES // num_bytes(jax.eval_shape(forward, examples.inputs[:1])))
+    at_once = _at_once(num_bytes(jax.eval_shape(forward, examples.inputs[:1])))
     if num <= at_once:
         return means(split, values_of(examples))
     cut = num // at_once * at_once
@@ -55,6 +57,12 @@ def _evaluate(run, carry, split, examples, scale):
         rest = values_of(jax.tree.map(lambda leaf: leaf[cut:], examples))
         values = jax.tree.map(lambda *parts: jnp.concatenate(parts), values, rest)
     return means(split, values)
+
+
+def _at_once(saved: int) -> int:
+    """How many examples, of each of which the network saves so many bytes."""
+    cached = max(MIN_AT_ONCE, CACHED_BYTES // saved)
+    return max(1, min(cached, EVALUATION_BYTES // saved))
 
 
 def watched(run, carry, row, epoch):

@@ -17,7 +17,8 @@ How = Literal["auto", "map", "vmap", "data"]
 
 MAX_LANES = 64  # vectorised on each device, in one call
 MAX_ORDER_BYTES = 2**26  # of the orders of the examples, in one call
-MIN_CHUNKS = 10  # a run comes back to report its progress at least so often
+MIN_CHUNKS = 10  # a run comes back to report its progress at least so often, if it lasts
+MIN_CHUNK_SECONDS = 0.1  # as estimated; a call and what is done after it take 0.0005
 USABLE = 0.8  # of the memory that is free
 
 
@@ -106,7 +107,8 @@ def layout(
     else:
         devices = devices[:num_lanes]
         each = min(MAX_LANES, 1 << (-(-num_lanes // len(devices)) - 1).bit_length())
-    span = 1 if is_streamed else _epochs_at_once(run.epochs, each * need.order)
+    seconds = _seconds_of_epoch(shapes, len(dataset.train.inputs), order_shape[0])
+    span = 1 if is_streamed else _epochs_at_once(run.epochs, each * need.order, seconds)
     while (memory := _memory(need, devices, each, span)) > (limit or memory):
         if span > 1:
             span = (span + 1) // 2
@@ -225,6 +227,13 @@ def _memory(need: Bytes, devices: list[jax.Device], each: int, span: int) -> int
     return own * (len(devices) if devices[0].platform == "cpu" else 1)
 
 
-def _epochs_at_once(epochs: int, order_bytes: int) -> int:
+def _epochs_at_once(epochs: int, order_bytes: int, seconds: float) -> int:
     for_progress = -(-epochs // MIN_CHUNKS)
-    return max(1, min(for_progress, MAX_ORDER_BYTES // max(order_bytes, 1)))
+    worthwhile = min(epochs, round(MIN_CHUNK_SECONDS / seconds))
+    return max(1, min(max(for_progress, worthwhile), MAX_ORDER_BYTES // max(order_bytes, 1)))
+
+
+def _seconds_of_epoch(shapes: program.Carry, examples: int, batches: int) -> float:
+    """About what a core takes at least: 20 us a step, and 100 GFLOP/s in products of weights."""
+    weights = sum(leaf.size for leaf in jax.tree.leaves(shapes.params))
+    return 2e-5 * batches + 6 * weights * examples / 1e11

@@ -23,7 +23,7 @@ def on_chunk(done):
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 from jaxnn.train import layout
-layout.MIN_CHUNKS = 50
+layout.MIN_CHUNKS, layout.MIN_CHUNK_SECONDS = 50, 0
 points = np.random.default_rng(0).normal(size=(400, 2))
 dataset = data.from_arrays(points, (points[:, 0] > 0).astype(int), points[:4], [0, 1, 0, 1])
 result = train.fit(setup, dataset, learning_rate=0.1, on_chunk=on_chunk)

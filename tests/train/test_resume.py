@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
-from jaxnn.train import execute
+from jaxnn.train import execute, layout
 
 pytestmark = pytest.mark.usefixtures("no_type_checker")
 
@@ -47,6 +47,12 @@ def assert_same_bits(ours, theirs):
 @pytest.fixture(scope="module")
 def undisturbed(blobs):
     return train.sweep(setup, blobs, **AXES, return_params=True)
+
+
+@pytest.fixture(autouse=True)
+def many_chunks(monkeypatch):
+    """However little there is to do."""
+    monkeypatch.setattr(layout, "MIN_CHUNK_SECONDS", 0)
 
 
 @pytest.mark.parametrize("chunks", [1, 4])

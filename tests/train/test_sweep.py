@@ -129,7 +129,7 @@ def test_more_vectorised_lanes_than_one_call_holds_are_run_in_chunks(blobs, monk
 @pytest.mark.parametrize("span", [1, 3, 4])
 def test_how_many_epochs_a_call_runs_changes_no_bit(blobs, monkeypatch, span):
     expected = train.sweep(mlp, blobs, learning_rate=0.5, momentum=0.9, seed=range(2))
-    monkeypatch.setattr(layout, "_epochs_at_once", lambda epochs, size: span)
+    monkeypatch.setattr(layout, "_epochs_at_once", lambda epochs, size, seconds: span)
     actual = train.sweep(mlp, blobs, learning_rate=0.5, momentum=0.9, seed=range(2))
     assert_same(expected, actual, rtol=0, atol=0)
 

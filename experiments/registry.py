@@ -34,6 +34,7 @@ NAMES: tuple[str, ...] = (
     "animals",
     "cats_and_dogs",
     "cnn",
+    "cnn_mnist",
     "cnn_regularization",
     "cnn_simpsons",
     "softmax_vs_sigmoid",

@@ -1,6 +1,7 @@
 """Results that this machine computed before, found by a sum over everything they depend on."""
 
 import ast
+import functools
 import hashlib
 import inspect
 import json
@@ -83,15 +84,16 @@ def _folder_state(folder: pathlib.Path, sources: Iterable[str]) -> str:
 
 def _library() -> Iterator[tuple[str, str]]:
     for path in sorted((results.ROOT / "jaxnn").rglob("*.py")):
-        yield path.relative_to(results.ROOT).as_posix(), path.read_text("utf-8")
+        name = path.relative_to(results.ROOT).as_posix()
+        yield name, _without_docstrings(path.read_text("utf-8"))
 
 
 def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
     yield from _library()
-    yield "experiments.results", inspect.getsource(results)
+    yield "experiments.results", _without_docstrings(inspect.getsource(results))
     seen = {experiment.name, "results"}
     for name, source in _computing_sources(experiment):
-        yield name, _computing_part(source)
+        yield name, _computing_part(_without_docstrings(source))
         yield from _imported(source, seen)
 
 
@@ -118,7 +120,7 @@ def _imported(source: str, seen: set[str]) -> Iterator[tuple[str, str]]:
         if name not in seen and name not in _FRAME_THAT_COMPUTES_NOTHING and path.exists():
             seen.add(name)
             text = path.read_text("utf-8")
-            yield f"experiments.{name}", text
+            yield f"experiments.{name}", _without_docstrings(text)
             yield from _imported(text, seen)
 
 
@@ -132,6 +134,21 @@ def _frame_imports(source: str) -> Iterator[str]:
             yield from (
                 a.name.split(".")[1] for a in node.names if a.name.startswith("experiments.")
             )
+
+
+@functools.cache
+def _without_docstrings(source: str) -> str:
+    """What a better explanation does not change."""
+    lines: list[str | None] = list(source.splitlines())
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
+            text = node.body[0]
+            stands_alone = isinstance(node, ast.Module) or text.lineno > node.lineno
+            if stands_alone and len(node.body) > 1:
+                last = text.end_lineno or text.lineno
+                lines[text.lineno - 1 : last] = [None] * (last - text.lineno + 1)
+    return "\n".join(line for line in lines if line is not None)
 
 
 def _computing_part(source: str) -> str:

@@ -86,3 +86,24 @@ def test_a_folder_counts_as_written_until_it_or_its_writer_changes(tmp_path, mon
     assert not store.is_written(folder, ["source", "another"])
     (folder / "README.md").write_text("by another hand")
     assert not store.is_written(folder, ["source"])
+
+
+def test_of_a_library_file_all_counts_but_its_docstrings():
+    def counts(text):
+        return store._without_docstrings(text)
+
+    before = '''"""A file."""
+def f(x):
+    """Adds.
+
+    One.
+    """
+    return x + 1
+
+class Wrong(Exception):
+    """Nothing but this."""
+'''
+    assert counts(before) == counts(before.replace("A file", "Of two\nlines"))
+    assert counts(before) == counts(before.replace("Adds.\n", "Adds one.\n\n    Always.\n"))
+    assert counts(before) != counts(before.replace("x + 1", "x + 2"))
+    compile(counts(before), "before", "exec")

@@ -19,7 +19,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments import style
-from experiments.recurrent import all_digits
 from experiments.verdicts import Verdict, mean_interval, paired_difference, verdict_on
 from jaxnn import data, layers, losses, metrics, models, optimizers, train
 
@@ -130,7 +129,7 @@ def run(config: Config) -> xr.Dataset:
         "reversed_accuracy": turned.test_accuracy.drop_vars("epochs"),
         "weights": xr.DataArray(np.array(maps), {"seed": seeds}, ("seed", "place", "read")),
     }
-    digits, accuracies = all_digits(), []
+    digits, accuracies = data.pooled(data.load("digits")), []
     for kind in config.readers:
         history, params = train.sweep(
             reader, digits, kind=kind, epochs=config.digits_epochs, seed=seeds, fold=0,

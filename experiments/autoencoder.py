@@ -97,7 +97,7 @@ def network(kind: str, code: int) -> layers.Layer:
 
 def run(config: Config) -> xr.Dataset:
     """Every seed deals its own fifth of unseen digits, to the networks and to PCA alike."""
-    digits = _all_digits()
+    digits = data.pooled(data.load("digits"))
     images = data.autoencoding(digits)
     targets, seeds = images.train.labels, range(config.seeds)
     held_out = [data.fold_rows(targets, folds=FOLDS, seed=s, equal=True)[0] for s in seeds]
@@ -142,13 +142,6 @@ def overlap(decoder: np.ndarray, components: np.ndarray) -> float:
     """
     basis, _ = np.linalg.qr(decoder.T)
     return float(np.square(components @ basis).sum() / len(components))
-
-
-def _all_digits() -> data.Dataset:
-    digits = data.load("digits")
-    assert digits.test is not None
-    rows = [np.concatenate(parts) for parts in zip(digits.train, digits.test, strict=True)]
-    return data.from_arrays(*rows, name="digits, all", classes=digits.classes, scale=digits.scale)
 
 
 class _Pca(NamedTuple):

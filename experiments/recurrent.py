@@ -111,8 +111,8 @@ def run(config: Config) -> xr.Dataset:
         if gap == far:
             after[cell] = params
     digits = train.sweep(
-        reader, all_digits(), kind=list(READERS), epochs=config.digits_epochs, seed=seeds, fold=0,
-        progress=True,
+        reader, data.pooled(data.load("digits")), kind=list(READERS), seed=seeds, fold=0,
+        epochs=config.digits_epochs, progress=True,
     )  # fmt: skip
     reads = digits.validation_accuracy.drop_vars(["epochs", "fold"]).rename(kind="reader")
     return xr.merge([xr.combine_by_coords(recalls)]).assign(
@@ -128,14 +128,6 @@ def symbols(gap: int) -> data.Dataset:
     inputs, labels = drawn.astype(np.float32), drawn[:, 0].astype(np.int32)
     parts = inputs[:TRAINING], labels[:TRAINING], inputs[TRAINING:], labels[TRAINING:]
     return data.from_arrays(*parts, name=f"recall over {gap}")
-
-
-def all_digits() -> data.Dataset:
-    """The digits without a split: the folds of a run make one for each seed."""
-    digits = data.load("digits")
-    assert digits.test is not None
-    rows = [np.concatenate(parts) for parts in zip(digits.train, digits.test, strict=True)]
-    return data.from_arrays(*rows, name="digits, all", classes=digits.classes, scale=digits.scale)
 
 
 def _gradients(params_of, gap: int, seeds: int) -> xr.DataArray:

@@ -44,7 +44,9 @@ def _draw_changes(ax, values: xr.DataArray, methods: list[str]) -> None:
         change = strengths.gain(values, method)
         ax.plot([change.low, change.high], [place, place], color="C0", lw=2.5)
         ax.plot([change.mean], [place], marker="o", markersize=8, color="C0")
-    ax.set(yticks=np.arange(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
+    ax.set(
+        yticks=np.arange(len(methods)), yticklabels=methods, ylim=(max(len(methods), 1) - 0.5, -0.5)
+    )
     style.reference(ax, "", x=0.0)
 
 

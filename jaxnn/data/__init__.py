@@ -7,7 +7,7 @@ from jaxnn.data.errors import DataCorruptError, DataNotFoundError
 from jaxnn.data.image_folder import from_image_folder
 from jaxnn.data.labels import class_weights, label_noise, noisy_labels, one_hot
 from jaxnn.data.min_max import MinMax, min_max
-from jaxnn.data.parts import autoencoding, hold_out, select, standardized
+from jaxnn.data.parts import autoencoding, hold_out, pooled, select, standardized
 from jaxnn.data.splits import SplitRows, balanced_rows, fold_rows, split_rows, subset_rows
 from jaxnn.data.standardize import Standardizer, standardizer
 from jaxnn.data.stream import Stream, from_source
@@ -37,6 +37,7 @@ __all__ = [
     "min_max",
     "noisy_labels",
     "one_hot",
+    "pooled",
     "select",
     "split_rows",
     "standardized",

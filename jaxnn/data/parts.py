@@ -70,8 +70,13 @@ def standardized(dataset: Dataset) -> Dataset:
 def autoencoding(dataset: Dataset) -> Dataset:
     """Every example as its own target: what an autoencoder learns from, and no label.
 
-    The targets are the inputs divided by the scale, one row of float32 for each example, so that
-    the model ends in `layers.flatten`; an image of bytes takes five times its memory.
+    Args:
+      dataset: inputs [n, *shape] of any number type.
+
+    Returns:
+      The same inputs; in place of labels, the inputs divided by the scale, float32
+      [n, prod(shape)], so that the model ends in `layers.flatten`. Bytes take five times their
+      memory.
     """
 
     def part_fn(examples: Examples | None) -> Examples | None:
@@ -84,6 +89,24 @@ def autoencoding(dataset: Dataset) -> Dataset:
 
     parts = {name: part_fn(getattr(dataset, name)) for name in ("train", "validation", "test")}
     return _replace(dataset, **parts, classes=())
+
+
+def pooled(dataset: Dataset) -> Dataset:
+    """The examples for training and those for testing as one set, for `folds` to split by the seed.
+
+    Args:
+      dataset: what `load` and its like give.
+
+    Returns:
+      Training examples [n_train + n_test, ...], in that order, and none to test on.
+    """
+    if dataset.test is None:
+        return dataset
+    parts = zip(dataset.train, dataset.test, strict=True)
+    train = Examples(*(np.concatenate(leaves) for leaves in parts))
+    for leaf in train:
+        leaf.flags.writeable = False
+    return _replace(dataset, name=f"{dataset.name}, all", train=train, test=None)
 
 
 _replace: Callable[..., Dataset] = dataclasses.replace

@@ -116,3 +116,13 @@ def test_an_example_becomes_its_own_target():
 
 def test_without_a_test_split_an_autoencoder_has_none_either():
     assert data.autoencoding(data.from_arrays(X, Y)).test is None
+
+
+def test_pooled_examples_are_those_for_training_and_then_those_for_testing(made):
+    pooled = data.pooled(made)
+    np.testing.assert_array_equal(pooled.train.inputs, [*X, *(10 + X[:6])])
+    np.testing.assert_array_equal(pooled.train.labels, [*Y, *Y[:6]])
+    assert pooled.test is None
+    assert (pooled.scale, pooled.classes) == (made.scale, made.classes)
+    assert not pooled.train.inputs.flags.writeable
+    assert data.pooled(pooled) is pooled

@@ -46,7 +46,7 @@ def test_runs_that_diverged_are_not_judged(committed):
 
 
 def test_pca_is_that_of_scikit_learn_on_the_same_digits(committed):
-    x = data.autoencoding(autoencoder._all_digits()).train.labels
+    x = data.autoencoding(data.pooled(data.load("digits"))).train.labels
     unseen = data.fold_rows(x, folds=5, seed=3, equal=True)[0]
     peer = PCA(8).fit(np.delete(x, unseen, axis=0))
     error = np.square(x[unseen] - peer.inverse_transform(peer.transform(x[unseen]))).mean()

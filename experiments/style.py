@@ -54,6 +54,9 @@ def save(figure: Figure, stem: pathlib.Path) -> None:
         "svg": {"Date": None, "Creator": None},
         "png": {"Software": None},
     }
+    with applied():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # it is laid out, and need not be again for each kind
     for kind, metadata in unstamped.items():
         content = io.BytesIO()
         with applied():

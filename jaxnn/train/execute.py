@@ -2,12 +2,10 @@
 
 import contextlib
 import hashlib
-import importlib
 import importlib.metadata
 import os
 import platform
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -74,7 +72,6 @@ def execute(setup: Callable, dataset: Dataset, grid: Grid, options: Options) -> 
     plans = [
         group.layout(hosts, how=options.how, num_devices=options.num_devices) for group in groups
     ]
-    threading.Thread(target=importlib.import_module, args=("xarray",)).start()  # while others work
     history = History(grid, groups)
     kept: dict[int, Any] = {}
     with _checkpoint(groups, grid, options) as checkpoint, Bar(options.progress, groups) as bar:

@@ -258,10 +258,10 @@ def _advance_lane(
             is_stopped |= carry.watch.last_epoch >= 0
         return (index < num_epochs) & ~is_stopped
 
-    return _recorded(one_epoch, goes_on, carry, chunk_epochs)
+    return _recorded(run, arrays, one_epoch, goes_on, carry, chunk_epochs)
 
 
-def _recorded(one_epoch, goes_on, carry, chunk_epochs):
+def _recorded(run, arrays, one_epoch, goes_on, carry, chunk_epochs):
     """Runs epochs and writes a history of them."""
 
     def recorded_epoch(done):
@@ -270,9 +270,8 @@ def _recorded(one_epoch, goes_on, carry, chunk_epochs):
         history = {name: history[name].at[index].set(value) for name, value in row.items()}
         return index + 1, carry, history
 
-    _, row = jax.eval_shape(one_epoch, 0, carry)
-    history = {name: jnp.full(chunk_epochs, jnp.nan, leaf.dtype) for name, leaf in row.items()}
-    start = 0, carry, history
+    nothing = jnp.full(chunk_epochs, jnp.nan, float_dtype())
+    start = 0, carry, dict.fromkeys(run.recorded(arrays), nothing)
     return jax.lax.while_loop(lambda done: goes_on(*done[:2]), recorded_epoch, start)[1:]
 
 
@@ -298,7 +297,10 @@ def _finish_epoch(setup, static, carry, lane, epoch, arrays):
         _, carry = jax.lax.optimization_barrier((index, carry))  # as if the loop had changed it
         return _end_epoch(run, carry, lane, epoch, arrays)
 
-    return _recorded(one_epoch, lambda index, _: index < jnp.minimum(epoch + 1, 1), carry, 1)
+    def goes_on(index, _):
+        return index < jnp.minimum(epoch + 1, 1)
+
+    return _recorded(run, arrays, one_epoch, goes_on, carry, 1)
 
 
 def _start_lane(setup, static, in_shape, lane):

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 # what a result says of each run as a whole
 ENDINGS = ("first_bad_step", "first_bad_loss", "first_bad_leaf", "best_epoch", "last_epoch")
+
+
+@runtime_checkable
+class HeldOut(Protocol):
+    """What may be beside the training examples, in a Dataset and in its copy on a device."""
+
+    @property
+    def validation(self) -> Any: ...
+
+    @property
+    def test(self) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -127,7 +138,7 @@ class Run:
         targets = self.targets_of(labels)
         return (inputs, targets) if self.augment is None else self.augment(key, inputs, targets)
 
-    def splits(self, dataset: Dataset) -> list[str]:
+    def splits(self, dataset: HeldOut) -> list[str]:
         """The parts of the data of which losses and metrics are recorded."""
         present = {
             "train": True,
@@ -136,7 +147,7 @@ class Run:
         }
         return [name for name, is_there in present.items() if is_there]
 
-    def recorded(self, dataset: Dataset) -> list[str]:
+    def recorded(self, dataset: HeldOut) -> list[str]:
         """The names of what is recorded for every epoch."""
         measured = ("loss", *self.metrics)
         by_split = [f"{split}_{name}" for split in self.splits(dataset) for name in measured]

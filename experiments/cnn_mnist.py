@@ -82,7 +82,8 @@ def run(config: Config) -> xr.Dataset:
             evaluate_every=config.evaluate_every, seed=range(config.seeds), progress=True,
         )  # fmt: skip
         of_each.append(history[list(TOLERANCES)].dropna("epoch", subset=["test_loss"], how="all"))
-    return xr.concat(of_each, "images").assign_coords(images=list(config.images))
+    together = xr.concat(of_each, "images", coords="different", compat="equals")
+    return together.assign_coords(images=list(config.images))
 
 
 def draw(results: xr.Dataset) -> Figure:

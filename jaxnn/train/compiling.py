@@ -12,27 +12,31 @@ import jax
 FOR_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
 
-class Jitted:
-    """`jax.jit`, with the option for convolutions where the function has any and CPUs run it.
+# LLVM's last level of optimisation took a quarter of the time to compile, and brought nothing to
+# the Dense networks of W1 and W2; of convolutional ones it was not measured.
+WITHOUT_CONVOLUTIONS = {"xla_backend_optimization_level": 2}
 
-    What has none is compiled as `jax.jit` does it, to the bit.
-    """
+
+class Jitted:
+    """`jax.jit`, with the options for CPUs, by whether there are convolutions in the function."""
 
     def __init__(self, function: Callable, **settings: Any):
-        self._plain = jax.jit(function, **settings)
-        self._with_option = functools.partial(
-            jax.jit, function, **settings, compiler_options=FOR_CONVOLUTIONS
-        )
+        self._with_options = functools.partial(jax.jit, function, **settings)
         self._chosen: Callable | None = None
 
     def __call__(self, *args: Any) -> Any:
         """The function's results."""
         if self._chosen is None:
-            is_wanted = jax.default_backend() == "cpu" and has_convolutions(
-                self._plain.trace(*args).jaxpr.jaxpr
-            )
-            self._chosen = self._with_option() if is_wanted and is_accepted() else self._plain
+            self._chosen = self._choose(args)
         return self._chosen(*args)
+
+    def _choose(self, args: tuple) -> Callable:
+        if jax.default_backend() != "cpu":
+            return self._with_options()
+        plain = self._with_options(compiler_options=WITHOUT_CONVOLUTIONS)
+        if not has_convolutions(plain.trace(*args).jaxpr.jaxpr):
+            return plain
+        return self._with_options(compiler_options=FOR_CONVOLUTIONS if is_accepted() else None)
 
 
 def has_convolutions(jaxpr: Any) -> bool:

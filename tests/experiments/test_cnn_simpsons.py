@@ -20,10 +20,11 @@ def faces(monkeypatch):
 
 
 @pytest.mark.usefixtures("faces")
-def test_a_short_run_has_every_setting_and_is_drawn():
-    config = dataclasses.replace(cnn_simpsons.QUICK, images=50)
+@pytest.mark.parametrize("chosen", [LOSSES, ("categorical",)])
+def test_a_short_run_has_every_setting_and_is_drawn(chosen):
+    config = dataclasses.replace(cnn_simpsons.QUICK, images=50, losses=chosen)
     results = cnn_simpsons.run(config)
-    assert dict(results.sizes) == {"network_kind": 2, "loss": 2, "seed": 1, "epoch": 2}
+    assert dict(results.sizes) == {"network_kind": 2, "loss": len(chosen), "seed": 1, "epoch": 2}
     assert all(np.isfinite(results[name]).all() for name in cnn_simpsons.TOLERANCES)
     assert judge(results) == []
     draw(results)
@@ -57,3 +58,5 @@ def test_the_differences_are_paired_by_seed():
 def test_too_few_images_are_refused_before_anything_is_compiled():
     with pytest.raises(ValueError, match="images=10 do not fill a batch of 25"):
         Config(images=10)
+    with pytest.raises(ValueError, match="lack 'categorical'"):
+        Config(losses=("binary",))

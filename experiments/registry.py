@@ -40,6 +40,7 @@ NAMES: tuple[str, ...] = (
     "softmax_vs_sigmoid",
     "autoencoder",
     "recurrent",
+    "characters",
     "attention",
     "tensors",
 )

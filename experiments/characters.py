@@ -93,7 +93,8 @@ def encoded() -> tuple[np.ndarray, np.ndarray]:
     """Four fifths of the text and the rest, its 26 letters, stops, commas and spaces as numbers."""
     text = re.sub("[^a-z.,]+", " ", TEXT.read_text("utf-8").lower())
     _, numbers = np.unique(list(text), return_inverse=True)
-    return tuple(np.split(numbers.astype(np.int32), [len(numbers) * 4 // 5]))
+    cut = len(numbers) * 4 // 5
+    return numbers[:cut].astype(np.int32), numbers[cut:].astype(np.int32)
 
 
 def windows(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -74,7 +74,7 @@ def _note(folder: pathlib.Path) -> pathlib.Path:
 
 def _folder_state(folder: pathlib.Path, sources: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    made_by = [list(_library()), list(sources), results.versions(), results.platform_of_run()]
+    made_by = [list(library()), list(sources), results.versions(), results.platform_of_run()]
     digest.update(json.dumps(made_by, sort_keys=True).encode())
     files = (path for path in folder.glob("*") if path.is_file() and path.suffix != ".html")
     for path in sorted(files):  # the site is written over them, at the end of each run
@@ -82,14 +82,14 @@ def _folder_state(folder: pathlib.Path, sources: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _library() -> Iterator[tuple[str, str]]:
+def library() -> Iterator[tuple[str, str]]:
+    """The files of jaxnn, by their names."""
     for path in sorted((results.ROOT / "jaxnn").rglob("*.py")):
-        name = path.relative_to(results.ROOT).as_posix()
-        yield name, _without_docstrings(path.read_text("utf-8"))
+        yield path.relative_to(results.ROOT).as_posix(), path.read_text("utf-8")
 
 
 def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    yield from _library()
+    yield from ((name, _without_docstrings(text)) for name, text in library())
     yield "experiments.results", _without_docstrings(inspect.getsource(results))
     seen = {experiment.name, "results"}
     for name, source in _computing_sources(experiment):
@@ -138,17 +138,13 @@ def _frame_imports(source: str) -> Iterator[str]:
 
 @functools.cache
 def _without_docstrings(source: str) -> str:
-    """What a better explanation does not change."""
-    lines: list[str | None] = list(source.splitlines())
-    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
-    for node in ast.walk(ast.parse(source)):
+    """What a better explanation does not change; comments are left out as well."""
+    tree = ast.parse(source)
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(tree):
         if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
-            text = node.body[0]
-            stands_alone = isinstance(node, ast.Module) or text.lineno > node.lineno
-            if stands_alone and len(node.body) > 1:
-                last = text.end_lineno or text.lineno
-                lines[text.lineno - 1 : last] = [None] * (last - text.lineno + 1)
-    return "\n".join(line for line in lines if line is not None)
+            node.body[0] = ast.Pass()
+    return ast.unparse(tree)
 
 
 def _computing_part(source: str) -> str:

@@ -343,8 +343,8 @@ def from_largest(x: Floats, *, axis: int = -1) -> tuple[Floats, Array, Array]:
     below = jnp.where(jnp.isinf(m), infinite, x - m)
     first = first_largest(x, axis=axis)
     is_first = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim) == first
-    # `below` = 0 in its place has the right derivative, 1, for those who use autodiff
-    rest = jnp.where(is_first, below, jnp.exp(below)).sum(axis, keepdims=True)
+    # of the first of the largest, e^0 - 1 is 0 exactly, and has every derivative of e^(x - m)
+    rest = (jnp.exp(below) - is_first.astype(x.dtype)).sum(axis, keepdims=True)
     return below, first, rest
 
 

@@ -33,7 +33,8 @@ def accuracy(
         )
     labels = labels.astype(jnp.int32)
     if logits.ndim > labels.ndim and logits.shape[-1] > 1:
-        correct = first_largest(logits).squeeze(-1) == labels
+        first = first_largest(logits).squeeze(-1)
+        correct = (first == labels) & (first < logits.shape[-1])
     else:
         logits = logits.reshape(labels.shape)
         correct = ((logits > 0).astype(jnp.int32) == labels) & ~jnp.isnan(logits)

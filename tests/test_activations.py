@@ -346,3 +346,16 @@ def test_traced_setting_is_taken_and_does_not_recompile():
 
     assert [float(run(jnp.float32(slope))[0]) for slope in (0.5, 0.25)] == [-1.0, -0.5]
     assert run._cache_size() == 1
+
+
+def test_second_derivatives_of_softmax_and_its_logarithm_are_right():
+    """Against d f_i / d x_j = f_i ([i = j] - f_j) and - f_j, differentiated once more by hand."""
+    with jax.enable_x64(True):
+        x = jnp.array([1.0, 0.3, -0.7])
+        f, one = activations.softmax(x), jnp.eye(3)
+        first = f[:, None] * (one - f)
+        second = first[:, None, :] * (one - f)[:, :, None] - f[:, None, None] * first
+        np.testing.assert_allclose(jax.hessian(activations.softmax)(x), second, atol=1e-15)
+        np.testing.assert_allclose(
+            jax.hessian(activations.log_softmax)(x), np.broadcast_to(-first, (3, 3, 3)), atol=1e-15
+        )

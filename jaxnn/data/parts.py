@@ -99,7 +99,15 @@ def pooled(dataset: Dataset) -> Dataset:
 
     Returns:
       Training examples [n_train + n_test, ...], in that order, and none to test on.
+
+    Raises:
+      ValueError: there are validation examples, beside which no folds can be held out.
     """
+    if dataset.validation is not None:
+        raise ValueError(
+            f"{dataset.name} has validation examples, and pooled examples have none: pool first,"
+            " and hold out then"
+        )
     if dataset.test is None:
         return dataset
     parts = zip(dataset.train, dataset.test, strict=True)

@@ -129,8 +129,10 @@ def softmax_cross_entropy_vjp(
     """
     is_label = label_mask(labels, logits)
     below, first, rest = from_largest(logits)
-    p = jnp.exp(below) / (1 + rest)
-    at_label = jnp.where(first == labels[..., None].astype(first.dtype), -rest / (1 + rest), p - 1)
+    e = jnp.exp(below)
+    p = e / (1 + rest)
+    is_right = first == labels[..., None].astype(first.dtype)  # then e = 1, and e - 1 = 0
+    at_label = jnp.where(is_right, ((e - 1) - rest) / (1 + rest), p - 1)
     return per_example(cotangent, jnp.where(is_label, at_label, p))
 
 

@@ -1,4 +1,4 @@
-"""How the programs of runs are compiled: those with convolutions have an option of their own."""
+"""How the programs of runs are compiled: on CPUs by whether they have convolutions."""
 
 import functools
 from collections.abc import Callable, Iterator

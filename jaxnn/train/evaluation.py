@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxnn.train.run import float_dtype
 
 EVALUATION_BYTES = 2**28  # of what a network saves for the examples that are evaluated at once
-CACHED_BYTES = 2**24  # of it, as far as that leaves a batch of MIN_AT_ONCE: it stays in the cache
+CACHED_BYTES = 2**24  # of it on a CPU, but for MIN_AT_ONCE examples: so it stays in the cache
 MIN_AT_ONCE = 64
 
 
@@ -46,11 +46,11 @@ def _evaluate(run, carry, split, examples, scale):
         return values | {"loss": run.loss(predictions, run.targets_of(y))}
 
     num = len(examples.inputs)
-    at_once = _at_once(num_bytes(jax.eval_shape(forward, examples.inputs[:1])))
-    if num <= at_once:
+    size = at_once(num_bytes(jax.eval_shape(forward, examples.inputs[:1])))
+    if num <= size:
         return means(split, values_of(examples))
-    cut = num // at_once * at_once
-    parts = jax.tree.map(lambda x: x[:cut].reshape(-1, at_once, *x.shape[1:]), examples)
+    cut = num // size * size
+    parts = jax.tree.map(lambda x: x[:cut].reshape(-1, size, *x.shape[1:]), examples)
     values = jax.lax.map(values_of, parts)
     values = jax.tree.map(lambda leaf: leaf.reshape(cut, *leaf.shape[2:]), values)
     if cut < num:
@@ -59,10 +59,12 @@ def _evaluate(run, carry, split, examples, scale):
     return means(split, values)
 
 
-def _at_once(saved: int) -> int:
-    """How many examples, of each of which the network saves so many bytes."""
-    cached = max(MIN_AT_ONCE, CACHED_BYTES // saved)
-    return max(1, min(cached, EVALUATION_BYTES // saved))
+def at_once(saved: int) -> int:
+    """How many examples are evaluated together, where each has the network save so many bytes."""
+    most = EVALUATION_BYTES // max(saved, 1)
+    if jax.default_backend() == "cpu":
+        most = min(most, max(MIN_AT_ONCE, CACHED_BYTES // max(saved, 1)))
+    return max(1, most)
 
 
 def watched(run, carry, row, epoch):

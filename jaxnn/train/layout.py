@@ -29,6 +29,7 @@ class Bytes(NamedTuple):
     lane: int  # params, state of the layers and of the optimizer, taken in and given back
     order: int  # of one lane and epoch
     work: int  # activations and gradients of a batch, or of an evaluation
+    saved: int  # by the layers, of one example
 
 
 class Layout(NamedTuple):
@@ -107,7 +108,9 @@ def layout(
     else:
         devices = devices[:num_lanes]
         each = min(MAX_LANES, 1 << (-(-num_lanes // len(devices)) - 1).bit_length())
-    seconds = _seconds_of_epoch(shapes, len(dataset.train.inputs), order_shape[0])
+    seconds = _seconds_of_epoch(shapes, need, len(dataset.train.inputs), order_shape[0])
+    if how == "vmap":
+        seconds *= each
     span = 1 if is_streamed else _epochs_at_once(run.epochs, each * need.order, seconds)
     while (memory := _memory(need, devices, each, span)) > (limit or memory):
         if span > 1:
@@ -211,8 +214,9 @@ def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int], carry: progr
         order=4 * order_shape[0] * order_shape[1],
         work=2 * saved
         + _num_bytes(carry.params)
-        + min(evaluation.EVALUATION_BYTES, largest)
+        + min(evaluation.at_once(saved // batch) * (saved // batch), largest)
         + streamed,
+        saved=saved // batch,
     )
 
 
@@ -233,7 +237,10 @@ def _epochs_at_once(epochs: int, order_bytes: int, seconds: float) -> int:
     return max(1, min(max(for_progress, worthwhile), MAX_ORDER_BYTES // max(order_bytes, 1)))
 
 
-def _seconds_of_epoch(shapes: program.Carry, examples: int, batches: int) -> float:
-    """About what a core takes at least: 20 us a step, and 100 GFLOP/s in products of weights."""
+def _seconds_of_epoch(shapes: program.Carry, need: Bytes, examples: int, batches: int) -> float:
+    """About what a core takes: 20 us a step, 100 GFLOP/s in dense layers, 10 GB/s of what is saved.
+
+    The last stands for convolutions and time steps, which use their weights again and again.
+    """
     weights = sum(leaf.size for leaf in jax.tree.leaves(shapes.params))
-    return 2e-5 * batches + 6 * weights * examples / 1e11
+    return 2e-5 * batches + 6 * weights * examples / 1e11 + need.saved * examples / 1e10

@@ -99,10 +99,10 @@ def starting(
 ) -> Callable:  # fmt: skip
     """The program that draws what lanes of one structure start from; compiled at its first call.
 
-    It is apart from the one that advances them because it runs once: on a CPU, LLVM's last level of
-    optimisation spends as long on the rounds of threefry as on all else that a small network does.
-    At the level below, the bits are the same, in half the time. (At level 0 they are not: there are
-    no fused multiplications and additions.)
+    It is apart from the one that advances them because it runs once, and has no convolutions: on a
+    CPU, LLVM's last level of optimisation spends as long on the rounds of threefry as on all else
+    that a small network does. At the level below, the bits are the same, in half the time. (At
+    level 0 they are not: there are no fused multiplications and additions.)
 
     Args:
       in_shape: of one example.
@@ -199,11 +199,14 @@ def compiled_stream(
 def traced(setup: Callable, static: tuple, names: list[str], dataset: Dataset, run: Run) -> Any:
     """One lane from its start through an epoch, traced but not compiled: it has a `jaxpr`.
 
-    It is without folds and noise of labels.
+    It is without noise of labels.
     """
+    held_out = None
+    if run.folds is not None:
+        held_out = jax.ShapeDtypeStruct((len(dataset.train.inputs) // run.folds,), np.int32)
     arrays = arrays_of(dataset)._replace(train=dataset.train)
     one, seed, rate = (jax.ShapeDtypeStruct((), d) for d in (np.int32, np.uint32, float_dtype()))
-    lane = LaneInputs(dict.fromkeys(names, rate), seed, one, None, None)
+    lane = LaneInputs(dict.fromkeys(names, rate), seed, one, None, held_out)
     batches = run.num_batches(len(dataset.train.inputs)), run.batch_size or 0
     order = jax.ShapeDtypeStruct((1, *batches), np.int32)
 

@@ -126,3 +126,5 @@ def test_pooled_examples_are_those_for_training_and_then_those_for_testing(made)
     assert (pooled.scale, pooled.classes) == (made.scale, made.classes)
     assert not pooled.train.inputs.flags.writeable
     assert data.pooled(pooled) is pooled
+    with pytest.raises(ValueError, match="made has validation examples"):
+        data.pooled(data.hold_out(made, 5))

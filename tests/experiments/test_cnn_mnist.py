@@ -56,3 +56,5 @@ def test_what_does_not_fit_is_refused_before_anything_is_compiled():
         Config(images=(10,))
     with pytest.raises(ValueError, match="3 epochs are no multiple of evaluate_every=2"):
         Config(epochs=3)
+    with pytest.raises(ValueError, match="10 epochs are no multiple of evaluate_every=0"):
+        Config(evaluate_every=0)

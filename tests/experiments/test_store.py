@@ -88,22 +88,22 @@ def test_a_folder_counts_as_written_until_it_or_its_writer_changes(tmp_path, mon
     assert not store.is_written(folder, ["source"])
 
 
-def test_of_a_library_file_all_counts_but_its_docstrings():
-    def counts(text):
-        return store._without_docstrings(text)
-
+def test_of_a_library_file_all_counts_but_its_docstrings_and_comments():
+    counts = store._without_docstrings
     before = '''"""A file."""
 def f(x):
     """Adds.
 
     One.
     """
-    return x + 1
+    return x + 1  # one
 
 class Wrong(Exception):
-    """Nothing but this."""
+    """Nothing but this."""; B = 3
 '''
     assert counts(before) == counts(before.replace("A file", "Of two\nlines"))
     assert counts(before) == counts(before.replace("Adds.\n", "Adds one.\n\n    Always.\n"))
+    assert counts(before) == counts(before.replace("# one", "# two"))
     assert counts(before) != counts(before.replace("x + 1", "x + 2"))
+    assert counts(before) != counts(before.replace("B = 3", "B = 4"))
     compile(counts(before), "before", "exec")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnn import losses
+from jaxnn import activations, losses
 from tests.losses.table import draw
 
 inf = np.inf
@@ -122,3 +122,16 @@ def test_softmax_cross_entropy_of_extreme_logits(logits, label, value, gradient)
     ):
         np.testing.assert_allclose(loss(z, targets), value, rtol=1e-6)
         np.testing.assert_allclose(rule(z, targets, jnp.ones(())), gradient, atol=1e-6)
+
+
+@pytest.mark.parametrize("label", range(3))
+def test_second_derivatives_of_softmax_cross_entropy_are_right(label):
+    """d^2 loss / d z_i d z_j = p_i ([i = j] - p_j), of the loss and through its rule."""
+    with jax.enable_x64(True):
+        z, y = jnp.array([1.0, 0.3, -0.7]), jnp.asarray(label)
+        p = activations.softmax(z)
+        expected = jnp.diag(p) - jnp.outer(p, p)
+        of_rule = jax.jacobian(losses.softmax_cross_entropy_vjp)(z, y, jnp.ones(()))
+        np.testing.assert_allclose(of_rule, expected, atol=1e-15)
+        of_loss = jax.hessian(losses.softmax_cross_entropy)(z, y)
+        np.testing.assert_allclose(of_loss, expected, atol=1e-15)

@@ -1,5 +1,6 @@
 """A sweep that was stopped goes on to the bits of the one that was not."""
 
+import dataclasses
 import os
 import signal
 
@@ -132,3 +133,18 @@ def test_the_directory_of_another_sweep_is_refused_by_the_differences(blobs, tmp
         train.sweep(setup, blobs, learning_rate=[0.1], checkpoint_dir=tmp_path, resume="never")
     with pytest.raises(train.CheckpointError, match='resume is "must"'):
         train.fit(setup, blobs, learning_rate=0.1, checkpoint_dir=tmp_path / "n", resume="must")
+
+
+@pytest.mark.parametrize(
+    "stopping", [None, train.EarlyStopping(monitor="validation_loss", patience=20)]
+)
+def test_a_run_with_folds_is_kept_too(blobs, tmp_path, stopping):
+    def folded(learning_rate):
+        run = setup(learning_rate)
+        return dataclasses.replace(run, folds=3, early_stopping=stopping)
+
+    expected = train.fit(folded, blobs, learning_rate=0.1)
+    with pytest.raises(StoppedError):
+        train.fit(folded, blobs, learning_rate=0.1, checkpoint_dir=tmp_path, on_chunk=stopper(1))
+    resumed = train.fit(folded, blobs, learning_rate=0.1, checkpoint_dir=tmp_path)
+    assert_same_bits(resumed.history, expected.history)

@@ -139,7 +139,7 @@ def draw(results: xr.Dataset) -> Figure:
     for name, bits in zip(results.counts.values, results.counted_bits.values, strict=True):
         style.reference(bits_ax, str(name), y=float(bits))
     bits_ax.set(xlabel="epoch", ylabel="bits per letter", title="What an unread letter costs")
-    bits_ax.legend(loc="upper right")
+    bits_ax.legend(loc="center right")
     last = 100 * results.accuracy.isel(epoch=-1)
     for place, cell in enumerate(results.cell.values):
         own = last.sel(cell=cell)

@@ -144,10 +144,7 @@ def draw(results: xr.Dataset) -> Figure:
     for place, cell in enumerate(results.cell.values):
         own = last.sel(cell=cell)
         share_ax.plot(own, np.full(own.size, place), "o", color=COLORS[str(cell)], alpha=0.4)
-        mean = mean_interval(own)
-        reach = [[float(mean.mean - mean.low)], [float(mean.high - mean.mean)]]
-        share_ax.errorbar(float(mean.mean), place, fmt="D", color="black", capsize=5,
-                          xerr=reach if np.isfinite(reach).all() else None)  # fmt: skip
+        style.interval(share_ax, place, mean_interval(own))
     for name, share in zip(results.counts.values, results.counted_accuracy.values, strict=True):
         style.reference(share_ax, str(name), x=100 * float(share))
     names = [str(cell) for cell in results.cell.values]

@@ -106,9 +106,7 @@ def draw(results: xr.Dataset) -> Figure:
         own = last.sel(images=images)
         images_ax.plot(np.full(own.size, images), own, "o", color="C0", alpha=0.5)
         mean = mean_interval(own)
-        reach = [[float(mean.mean - mean.low)], [float(mean.high - mean.mean)]]
-        images_ax.errorbar(images, float(mean.mean), fmt="D", color="black", capsize=5,
-                           yerr=reach if np.isfinite(reach).all() else None)  # fmt: skip
+        style.interval(images_ax, images, mean, along="y")
         images_ax.annotate(f"{float(mean.mean):.2f} %", (images, float(mean.mean)), (10, 6),
                            textcoords="offset points")  # fmt: skip
     images_ax.set(xlabel="training images", ylabel="test images read wrongly (%)")

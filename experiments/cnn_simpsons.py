@@ -115,7 +115,7 @@ def _draw_the_end(ax, accuracy: xr.DataArray) -> None:
     for place, (kind, loss) in enumerate(settings):
         own = accuracy.sel(network_kind=kind, loss=loss)
         ax.plot(own, np.full(own.size, place), "o", color=COLORS[kind], alpha=0.5)
-        _draw_interval(ax, place, mean_interval(own))
+        style.interval(ax, place, mean_interval(own))
     ax.set_yticks(range(len(settings)), [f"{kind}, {loss}" for kind, loss in settings])
     ax.set(ylim=(len(settings) - 0.5, -0.5), xlabel="test accuracy (%)")
     ax.set_title("Faces that were not seen")
@@ -130,20 +130,11 @@ def _draw_the_gains(ax, accuracy: xr.DataArray) -> None:
             loss="categorical"
         )
     for place, gain in enumerate(gains.values()):
-        _draw_interval(ax, place, mean_interval(gain))
+        style.interval(ax, place, mean_interval(gain))
     style.reference(ax, "", x=0.0)
     ax.set_yticks(range(len(gains)), list(gains))
     ax.set(ylim=(len(gains) - 0.5, -0.5), xlabel="change of test accuracy (points)")
     ax.set_title("What it is worth, paired by seed")
-
-
-def _draw_interval(ax, place: int, interval) -> None:
-    mean = float(interval.mean)
-    reach = [[mean - float(interval.low)], [float(interval.high) - mean]]
-    if np.isfinite(reach).all():
-        ax.errorbar(mean, place, xerr=reach, fmt="D", color="black", capsize=5)
-    else:
-        ax.plot(mean, place, "D", color="black")
 
 
 def judge(results: xr.Dataset) -> list[Verdict]:

@@ -160,6 +160,26 @@ def reference(ax: Axes, text: str, *, x: float | None = None, y: float | None = 
         ax.annotate(text, (0.0, y), xycoords=("axes fraction", "data"), xytext=(3, 3), **note)
 
 
+def interval(
+    ax: Axes, place: float, around: Any, *, along: Literal["x", "y"] = "x", **marker: Any
+) -> None:
+    """A mean as a diamond, and its interval as a bar; of one seed, which has none, the mean alone.
+
+    Args:
+      place: on the other axis.
+      around: mean, low and high, as `verdicts.mean_interval` gives them.
+      along: the axis of the values.
+      **marker: as for Axes.errorbar.
+    """
+    mean, low, high = (float(value) for value in around[:3])
+    reach = [[mean - low], [high - mean]]
+    looks: dict[str, Any] = {"fmt": "D", "color": "black", "capsize": 5} | marker
+    if np.isfinite(reach).all():
+        looks[f"{along}err"] = reach
+    at = (mean, place) if along == "x" else (place, mean)
+    ax.errorbar(*at, **looks)
+
+
 def _end(ax: Axes, line: Line2D) -> tuple[float, float]:
     """The last finite point of the line, as fractions of the axes."""
     points = np.column_stack([line.get_xdata(orig=False), line.get_ydata(orig=False)])

@@ -35,13 +35,10 @@ def _draw_the_accuracies(ax, results) -> None:
     names = list(results.variant.values)
     for place, name in enumerate(names):
         accuracy = final.sel(variant=name)
-        mean = mean_interval(accuracy)
         color = "C1" if name.startswith("dense") else "C0"
         heights = place + np.linspace(-0.2, 0.2, accuracy.size)
         ax.plot(accuracy, heights, "o", color=color, alpha=0.45, markersize=5)
-        half = [[float(mean.mean - mean.low)], [float(mean.high - mean.mean)]]
-        ax.errorbar(float(mean.mean), place, xerr=half, fmt="D", color="black", capsize=5,
-                    markersize=5)  # fmt: skip
+        style.interval(ax, place, mean_interval(accuracy), markersize=5)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.set(xlabel="test accuracy (%)", title="After the last epoch")

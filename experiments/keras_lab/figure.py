@@ -44,8 +44,7 @@ def _draw_the_test(ax, accuracy) -> None:
     ax.axvspan(float(one_more.low), float(one_more.high), color="C2", alpha=0.12, linewidth=0)
     ax.plot(accuracy, accuracy.seed, "o", color="C2")
     last = accuracy.sizes["seed"]
-    half = [[float(mean.mean - mean.low)], [float(mean.high - mean.mean)]]
-    ax.errorbar(float(mean.mean), last + 1, xerr=half, fmt="D", color="black", capsize=5)
+    style.interval(ax, last + 1, mean)
     ax.annotate("mean, 95 %", (float(mean.high), last + 1), xytext=(8, -5),
                 textcoords="offset points")  # fmt: skip
     style.reference(ax, "slide", x=claims()["mnist-test-accuracy"].printed_value)

@@ -140,3 +140,16 @@ def test_the_colours_are_okabe_and_itos():
 def test_a_note_says_why_nothing_is_drawn():
     (ax,) = style.note("no data").axes
     assert [text.get_text() for text in ax.texts] == ["no data"]
+
+
+@pytest.mark.parametrize("along", ["x", "y"])
+def test_an_interval_lies_along_its_axis_and_of_one_seed_there_is_none(along):
+    _, (ax, alone) = style.subplots(1, 2)
+    style.interval(ax, 7.0, (2.0, 1.0, 4.0, 3), along=along)
+    (mean, _, (bar,)) = ax.containers[0].lines
+    at = {"x": float(mean.get_xdata()[0]), "y": float(mean.get_ydata()[0])}
+    assert at == {along: 2.0, "yx"[along == "y"]: 7.0}
+    ends = np.array(bar.get_segments()[0])[:, "xy".index(along)]
+    np.testing.assert_allclose(ends, [1.0, 4.0])
+    style.interval(alone, 7.0, (2.0, np.nan, np.nan, 1), along=along)
+    assert not alone.containers[0].lines[2]

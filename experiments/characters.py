@@ -128,18 +128,23 @@ def by_counts(read, unread, symbols: int, before: int) -> tuple[float, float]:
 
 
 def draw(results: xr.Dataset) -> Figure:
-    """Left: what a letter of the unread fifth costs in bits, over the epochs, medians and ranges of
-    the seeds. Right: the share of its letters that are guessed, after the last epoch: each seed,
-    the mean and its 95 % interval. Dashed: counts of single letters, of pairs and of triples.
+    """Left: what a letter of the unread fifth of the project's licence costs in bits, over the
+    epochs, medians and ranges of the seeds. Right: the share of its letters that are guessed, after
+    the last epoch: each seed, the mean and its 95 % interval. Dashed: counts of single letters, of
+    pairs and of triples.
     """
     figure, (bits_ax, share_ax) = style.subplots(1, 2, size=(14, 5.5))
-    for cell in results.cell.values:
-        style.band(bits_ax, results.epoch, results.bits.sel(cell=cell), color=COLORS[str(cell)],
-                   label=str(cell))  # fmt: skip
+    for cell in map(str, results.cell.values):
+        style.band(
+            bits_ax, results.epoch, results.bits.sel(cell=cell), color=COLORS[cell], label=cell
+        )
     for name, bits in zip(results.counts.values, results.counted_bits.values, strict=True):
         style.reference(bits_ax, str(name), y=float(bits))
-    bits_ax.set(xlabel="epoch", ylabel="bits per letter", title="What an unread letter costs")
-    bits_ax.legend(loc="center right")
+    last_epoch = int(results.epoch[-1])
+    bits_ax.set(xlabel="epoch", ylabel="bits per letter", xlim=(0, 1.05 * last_epoch))
+    bits_ax.set_title("What an unread letter costs", pad=20)
+    bits_ax.set_xticks(range(0, last_epoch + 1, max(1, last_epoch // 5)))
+    bits_ax.legend(loc="upper right", bbox_to_anchor=(1.0, 0.9))  # between two of the dashed lines
     last = 100 * results.accuracy.isel(epoch=-1)
     for place, cell in enumerate(results.cell.values):
         own = last.sel(cell=cell)
@@ -150,7 +155,7 @@ def draw(results: xr.Dataset) -> Figure:
     names = [str(cell) for cell in results.cell.values]
     share_ax.set_yticks(range(len(names)), names)
     share_ax.set(ylim=(len(names) - 0.5, -0.5), xlabel="letters guessed (%)")
-    share_ax.set_title(f"After epoch {int(results.epoch[-1])}", pad=20)
+    share_ax.set_title(f"After epoch {last_epoch}", pad=20)
     return figure
 
 

@@ -84,6 +84,11 @@ class Experiment:
         text = inspect.getdoc(self.module.draw) or f"Figure: {self.question}"
         return " ".join(text.split("\n\n")[0].split())
 
+    @property
+    def why_unjudged(self) -> str:
+        """What its judge says, in its docstring, where it judges no claim."""
+        return " ".join((inspect.getdoc(self.module.judge) or "No claim is judged.").split())
+
 
 def load(name: str) -> Experiment:
     """The experiment of that name, its module imported and checked."""

@@ -29,22 +29,7 @@ def page(experiment: Experiment, record: Mapping[str, Any]) -> str:
         _figure(experiment, ""),
         f"*{escape(experiment.caption)}*",
         "## Verdicts",
-        table(
-            ["Claim", "Slide", "What it says", "Expected", "Measured", "Verdict"],
-            [
-                [
-                    f"`{answer['claim']}`",
-                    _place(answer["claim"]),
-                    escape(answer["statement"]),
-                    escape(answer["expected"]),
-                    escape(answer["measured"]) or "–",
-                    _status(answer["status"]),
-                ]
-                for answer in answers
-            ],
-        ),
-        "### How we know",
-        _bullets({f"`{answer['claim']}`": escape(answer["evidence"]) for answer in answers}),
+        *(_judged(answers) if answers else [escape(experiment.why_unjudged)]),
         "## Set-up",
         _expectation(experiment),
         table(
@@ -55,7 +40,7 @@ def page(experiment: Experiment, record: Mapping[str, Any]) -> str:
         f"```\npython -m experiments run {name}\npython -m experiments verify {name}\n```",
         _takes(experiment),
         "## Slides",
-        _bullets(_headings(answers)),
+        _bullets(_headings(answers)) or escape(experiment.about.get("slides", "")),
         "## Data",
         _bullets({escape(key): _data(value) for key, value in record["data"].items()}) or "None.",
         "## Made with",
@@ -65,6 +50,26 @@ def page(experiment: Experiment, record: Mapping[str, Any]) -> str:
         "[results.json](results.json).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _judged(answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The table of verdicts, and how we know."""
+    rows = [
+        [
+            f"`{answer['claim']}`",
+            _place(answer["claim"]),
+            escape(answer["statement"]),
+            escape(answer["expected"]),
+            escape(answer["measured"]) or "–",
+            _status(answer["status"]),
+        ]
+        for answer in answers
+    ]
+    return [
+        table(["Claim", "Slide", "What it says", "Expected", "Measured", "Verdict"], rows),
+        "### How we know",
+        _bullets({f"`{answer['claim']}`": escape(answer["evidence"]) for answer in answers}),
+    ]
 
 
 def index(folder: pathlib.Path, experiments: Sequence[Experiment]) -> str:

@@ -29,6 +29,21 @@ def test_the_page_shows_question_figure_verdicts_settings_and_command(reports):
     assert re.search(r"jax \d", page)
 
 
+def test_a_page_without_claims_says_why_and_names_its_slides(rewrite, tmp_path):
+    empty = 'def judge(results):\n    """The slides print <nothing>."""\n    return []\n\n\n'
+    rewrite("def judge(results", empty + "def _unused(results")
+    rewrite("Slides:   none", "Slides:   r_tutorial 3.5 <RNN>")
+    assert main(["run"]) == 0
+    folder = tmp_path / "reports" / "toy"
+    page = (folder / "README.md").read_text("utf-8")
+    site = (folder / "index.html").read_text("utf-8")
+    assert "## Verdicts\n\nThe slides print \\<nothing\\>.\n\n## Set-up" in page
+    assert "<p>The slides print &lt;nothing&gt;.</p>" in site
+    assert "How we know" not in page + site
+    assert '<p class="slide">r_tutorial 3.5 &lt;RNN&gt;</p>' in site
+    assert "## Slides\n\nr\\_tutorial 3.5 \\<RNN\\>\n" in page
+
+
 def test_special_characters_break_no_table(reports):
     page = (reports / "toy" / "README.md").read_text("utf-8")
     assert "3.00 \\| up" in page

@@ -16,6 +16,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxnn import checks
+from jaxnn.maxima import from_largest
 
 Floats = Float[Array, "*shape"]  # within one signature, all of the same shape
 Setting = float | int | Float[Array, ""]
@@ -281,7 +282,7 @@ def softmax(x: Floats, *, axis: int = -1) -> Floats:
 
     Scores of +inf share the whole between them; if all scores are -inf, all share it.
     """
-    below, _, rest = from_largest(x, axis=axis)
+    below, _, rest = from_largest(_floats(x), axis=axis)
     return jnp.exp(below) / (1 + rest)
 
 
@@ -306,7 +307,7 @@ def log_softmax(x: Floats, *, axis: int = -1) -> Floats:
     With m = max x: sum_j e^x_j = e^m (1 + rest), so f_i = (x_i - m) - log(1 + rest). Infinite
     scores as in softmax: log 0 is -inf.
     """
-    below, _, rest = from_largest(x, axis=axis)
+    below, _, rest = from_largest(_floats(x), axis=axis)
     return below - jnp.log1p(rest)
 
 
@@ -317,35 +318,6 @@ def log_softmax_vjp(x: Floats, cotangent: Floats, *, axis: int = -1) -> Floats:
     """
     dy = _shaped(cotangent, x)
     return dy - softmax(x, axis=axis) * dy.sum(axis, keepdims=True)
-
-
-def first_largest(x: Floats, *, axis: int = -1) -> Array:
-    """The place of the largest score, the first of tied ones; past all of them if one is NaN.
-
-    In this form XLA shares the maximum with a softmax, and on a CPU the two plain reductions take
-    less time than argmax's one over pairs. The axis is kept, with length 1.
-    """
-    places = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim)
-    is_largest = x == x.max(axis, keepdims=True)
-    return jnp.where(is_largest, places, jnp.iinfo(jnp.int32).max).min(axis, keepdims=True)
-
-
-def from_largest(x: Floats, *, axis: int = -1) -> tuple[Floats, Array, Array]:
-    """What softmax, its logarithm and their gradients have in common.
-
-    Returns:
-      (x - m, first, rest), with m = max x, where inf - inf = 0. first is as `first_largest` gives
-      it. rest = sum_j e^(x_j - m) - 1 keeps the axis, with length 1; the term of the largest, 1, is
-      left out, as subtracting it would cancel.
-    """
-    m = lax.stop_gradient(_floats(x).max(axis, keepdims=True))  # softmax ignores shifts
-    infinite = jnp.where(x == m, 0.0, -jnp.inf).astype(x.dtype)
-    below = jnp.where(jnp.isinf(m), infinite, x - m)
-    first = first_largest(x, axis=axis)
-    is_first = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim) == first
-    # of the first of the largest, e^0 - 1 is 0 exactly, and has every derivative of e^(x - m)
-    rest = (jnp.exp(below) - is_first.astype(x.dtype)).sum(axis, keepdims=True)
-    return below, first, rest
 
 
 def _gated(x: Array, gate: Array | Setting) -> Array:

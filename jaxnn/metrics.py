@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxnn.activations import first_largest
+from jaxnn.maxima import first_largest
 
 
 def accuracy(

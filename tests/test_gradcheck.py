@@ -228,15 +228,14 @@ def test_wrong_autodiff_is_told_from_a_wrong_rule():
     assert report.arguments[0].verdict == "autodiff is wrong"
 
 
-@pytest.mark.parametrize(("name", "x"), [("tanh", 25.0), ("tanh", -30.0), ("sigmoid", 40.0)])
-def test_in_a_saturated_tail_differences_cannot_tell_and_mpmath_is_the_judge(name, x):
-    function, rule = getattr(activations, name), getattr(activations, f"{name}_vjp")
+@pytest.mark.parametrize("x", [25.0, -30.0])
+def test_in_a_saturated_tail_differences_cannot_tell_and_mpmath_is_the_judge(x):
+    function, rule = activations.tanh, activations.tanh_vjp
     (report,) = check_gradients(function, rule, np.array([x])).arguments
     assert report.verdict == "hand and autodiff differ by less than the differences can tell"
-    definition = {"tanh": mpmath.tanh, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x))}[name]
     with jax.enable_x64(True):
         by_hand, by_autodiff = rule(jnp.asarray([x]), jnp.ones(1)), jax.grad(function)(x)
-    np.testing.assert_allclose(by_hand, gradcheck.exact_slopes(definition, [x]), rtol=1e-14)
+    np.testing.assert_allclose(by_hand, gradcheck.exact_slopes(mpmath.tanh, [x]), rtol=1e-14)
     assert by_autodiff == 0
 
 

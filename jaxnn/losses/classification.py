@@ -7,8 +7,9 @@ truth was given the probability 0, and the sigmoid or softmax below, of slope 0,
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Real
 
-from jaxnn.activations import from_largest, log_softmax, sigmoid, softmax, softplus
+from jaxnn.activations import log_softmax, sigmoid, softmax, softplus
 from jaxnn.losses.common import check_probabilities, label_mask, paired, per_example, times
+from jaxnn.maxima import from_largest
 
 
 def binary_cross_entropy(

@@ -1,0 +1,54 @@
+"""The largest score, and how far the others lie below it.
+
+Softmax, its losses and accuracy share this, and in one program XLA computes it once.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+Floats = Float[Array, "*shape"]
+
+
+def first_largest(x: Floats, *, axis: int = -1) -> Int[Array, "..."]:
+    """The place of the largest score, the first of tied ones; past all of them if one is NaN.
+
+    On a CPU two plain reductions take less time than argmax's one over pairs, and the first of them
+    is a softmax's as well. The axis is kept, with length 1.
+    """
+    places = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim)
+    is_largest = x == x.max(axis, keepdims=True)
+    return jnp.where(is_largest, places, jnp.iinfo(jnp.int32).max).min(axis, keepdims=True)
+
+
+def from_largest(x: Floats, *, axis: int = -1) -> tuple[Floats, Int[Array, "..."], Array]:
+    """What softmax, its logarithm and their gradients have in common.
+
+    Returns:
+      (x - m, first, rest), with m = max x, where inf - inf = 0. first is as `first_largest` gives
+      it. rest = sum_j e^(x_j - m) - 1 keeps the axis, with length 1; the term of the largest, 1, is
+      left out, as subtracting it would cancel.
+    """
+    m = lax.stop_gradient(x.max(axis, keepdims=True))  # softmax ignores shifts
+    below = jnp.where(x == m, _zero(x), jnp.where(jnp.isinf(m), -jnp.inf, x - m))
+    first = first_largest(x, axis=axis)
+    is_first = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim) == first
+    # of the first of the largest, e^0 - 1 is 0 exactly, and has every derivative of e^(x - m)
+    rest = (jnp.exp(below) - is_first.astype(x.dtype)).sum(axis, keepdims=True)
+    return below, first, rest
+
+
+@jax.custom_jvp
+def _zero(x: Floats) -> Floats:
+    """x - m, where x = m: its value, 0, and its slope, 1.
+
+    The difference itself may not be 0. Where x is a product, XLA rounds product and difference in
+    one, which leaves the rounding error of x: at x = 1e10 up to 512, and e^512 is infinite.
+    """
+    return jnp.zeros_like(x)
+
+
+@_zero.defjvp
+def _zero_jvp(primals: tuple[Floats], tangents: tuple[Floats]) -> tuple[Floats, Floats]:
+    return _zero(*primals), *tangents

@@ -51,7 +51,7 @@ class Options(NamedTuple):
     """How a sweep is carried out; none of it changes the numbers."""
 
     progress: bool
-    keep_params: bool
+    keep_trained: bool
     how: How
     num_devices: int | None
     on_chunk: Callable[[Progress], Any] | None
@@ -63,10 +63,10 @@ def execute(setup: Callable, dataset: Dataset, grid: Grid, options: Options) -> 
     """Runs every lane of the grid; see `sweep`."""
     started = time.perf_counter()
     groups = grouped(setup, dataset, grid)
-    if options.keep_params and len(groups) > 1:
+    if options.keep_trained and len(groups) > 1:
         raise ValueError(
-            f"return_params needs runs of one structure, but these axes make {len(groups)}"
-            " (each int, string, bool or tuple is one): sweep over them one by one"
+            "return_params and return_state need runs of one structure, but these axes make"
+            f" {len(groups)} (each int, string, bool or tuple is one): sweep over them one by one"
         )
     hosts = Hosts.of(grid.shape, options.how)
     plans = [
@@ -80,7 +80,7 @@ def execute(setup: Callable, dataset: Dataset, grid: Grid, options: Options) -> 
             for done in _run(own, plan, checkpoint, history, bar):
                 if options.on_chunk is not None and done.num_epochs:
                     options.on_chunk(done)
-                if done.carry is not None and options.keep_params:
+                if done.carry is not None and options.keep_trained:
                     for index, lane in enumerate(done.lanes):
                         last = jax.tree.map(lambda leaf: leaf[index], done.carry)  # noqa: B023
                         kept[lane.number] = program.outcome(last)
@@ -92,7 +92,7 @@ def execute(setup: Callable, dataset: Dataset, grid: Grid, options: Options) -> 
         lanes="; ".join(dict.fromkeys(map(str, plans))),
         seconds=time.perf_counter() - started,
     )
-    if not options.keep_params:
+    if not options.keep_trained:
         return Result(result, None, None)
     return Result(result, *_by_axes(kept, groups[0], hosts))
 

@@ -108,7 +108,7 @@ def layout(
     else:
         devices = devices[:num_lanes]
         each = min(MAX_LANES, 1 << (-(-num_lanes // len(devices)) - 1).bit_length())
-    seconds = _seconds_of_epoch(shapes, need, len(dataset.train.inputs), order_shape[0])
+    seconds = seconds_of_epoch(shapes, need, len(dataset.train.inputs), order_shape[0])
     if how == "vmap":
         seconds *= each
     span = 1 if is_streamed else _epochs_at_once(run.epochs, each * need.order, seconds)
@@ -237,7 +237,7 @@ def _epochs_at_once(epochs: int, order_bytes: int, seconds: float) -> int:
     return max(1, min(max(for_progress, worthwhile), MAX_ORDER_BYTES // max(order_bytes, 1)))
 
 
-def _seconds_of_epoch(shapes: program.Carry, need: Bytes, examples: int, batches: int) -> float:
+def seconds_of_epoch(shapes: program.Carry, need: Bytes, examples: int, batches: int) -> float:
     """About what a core takes: 20 us a step, 100 GFLOP/s in dense layers, 10 GB/s of what is saved.
 
     The last stands for convolutions and time steps, which use their weights again and again.

@@ -1,5 +1,6 @@
 """`sweep` maps a run over hyperparameters and seeds; `fit` is a sweep of one."""
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any, Literal
@@ -58,6 +59,7 @@ def sweep(
     *,
     progress: bool = False,
     return_params: bool = False,
+    return_state: bool = False,
     lanes: How = "auto",
     num_devices: int | None = None,
     on_chunk: Callable[[Progress], Any] | None = None,
@@ -86,6 +88,8 @@ def sweep(
         dimension "trial", each combined with the axes of the grid.
       progress: shows a bar.
       return_params: also gives the trained params of every run.
+      return_state: also gives the layers' state of every run after training, such as the running
+        statistics of batch norm.
       lanes: "map", one after another in a worker for each core, or for each device of another
         kind; "vmap", all of a device at once; "data", one after another with every batch spread
         over all devices; "auto" takes what was measured to be fastest: map on a CPU, else vmap.
@@ -121,18 +125,22 @@ def sweep(
           among the words of .attrs["flag_meanings"], or -1,
         best_epoch, last_epoch: where the run stopped early if it was told to.
       A run that went bad ends there, with the params from before that update. Runs are NaN after
-      their end. With return_params a pair: the dataset, and the params with the axes in front.
+      their end. With return_params, return_state or both a tuple: the dataset, and the params, the
+      state or both, with the axes in front.
 
     Raises:
       TypeError: a hyperparameter that the set-up does not have or lacks, or of a kind that cannot
         be one; a set-up that does not answer with a Run.
       ValueError: an axis that is empty, mixed or with duplicates; a value outside its range; data
-        that do not fit the model; return_params where the axes change the structure; devices that
-        are not there; a run that needs more memory than there is.
+        that do not fit the model; return_params or return_state where the axes change the
+        structure; devices that are not there; a run that needs more memory than there is.
       CheckpointError: the directory belongs to another sweep (the message lists the differences),
         is in use by another process, or cannot be written.
     """
     grid = Grid(setup, hyperparameters, design)
-    options = Options(progress, return_params, lanes, num_devices, on_chunk, checkpoint_dir, resume)
+    keep = return_params or return_state
+    options = Options(progress, keep, lanes, num_devices, on_chunk, checkpoint_dir, resume)
     result = execute(setup, dataset, grid, options)
-    return (result.history, result.params) if return_params else result.history
+    if not keep:
+        return result.history
+    return tuple(itertools.compress(result, (True, return_params, return_state)))

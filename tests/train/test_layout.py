@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxnn import layers, losses, optimizers, train
-from jaxnn.train import layout, program
+from jaxnn.train import evaluation, layout, program
 
 pytestmark = pytest.mark.usefixtures("no_type_checker")
 
@@ -41,6 +41,38 @@ def test_a_call_runs_a_tenth_of_the_epochs_but_no_fewer_than_are_worth_a_call(bl
     assert planned(blobs).span == 5
     monkeypatch.setattr(layout, "MIN_CHUNK_SECONDS", 0)
     assert planned(blobs).span == 2
+
+
+def test_lanes_that_run_together_take_the_time_of_all(blobs, monkeypatch):
+    monkeypatch.setattr(layout, "MIN_CHUNK_SECONDS", 16 * 60e-6)
+    assert planned(blobs).span == 16
+    assert planned(blobs, how="vmap", num_lanes=8).span == 4  # four on each of two devices
+
+
+@pytest.mark.parametrize(
+    ("width", "saved", "seconds"), [(4, 0, 6e-5), (4, 10**6, 9e-3), (10**4, 0, 4e-4)]
+)
+def test_an_epoch_takes_longer_with_more_weights_and_with_more_to_save(
+    blobs, width, saved, seconds
+):
+    run = setup(0.1, width)
+    shapes = program.carry_shapes(run, blobs.train.inputs.shape[1:])
+    need = planned(blobs).need._replace(saved=saved)
+    assert layout.seconds_of_epoch(shapes, need, 90, 3) == pytest.approx(seconds, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("backend", "saved", "expected"),
+    [
+        ("cpu", 4, 2**22), ("cpu", 2**20, 64), ("cpu", 2**23, 32),
+        ("gpu", 2**20, 256), ("gpu", 2**30, 1),
+    ],
+)  # fmt: skip
+def test_evaluation_stays_in_the_cache_of_a_cpu_and_in_the_memory(
+    monkeypatch, backend, saved, expected
+):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    assert evaluation.at_once(saved) == expected
 
 
 def test_what_a_lane_needs_is_counted_from_its_shapes(blobs):

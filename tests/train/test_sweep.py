@@ -198,6 +198,28 @@ def test_seeds_differ_and_share_their_start_between_settings(blobs):
     np.testing.assert_array_equal(kernel[0, 1], start[0]["kernel"])  # a learning rate of 0
 
 
+def test_params_and_state_of_each_run_are_those_of_the_run_alone(blobs):
+    def normalized(learning_rate, epochs=2):
+        return train.Run(
+            model=layers.serial(layers.dense(4), layers.batch_norm(), layers.dense(3)),
+            loss=losses.softmax_cross_entropy, optimizer=optimizers.gradient_descent(learning_rate),
+            epochs=epochs, batch_size=16,
+        )  # fmt: skip
+
+    rates = [0.1, 0.5]
+    history, params, state = train.sweep(
+        normalized, blobs, learning_rate=rates, return_params=True, return_state=True
+    )
+    for index, rate in enumerate(rates):
+        alone = train.fit(normalized, blobs, learning_rate=rate)
+        own = jax.tree.map(lambda leaf, index=index: leaf[index], (params, state))
+        jax.tree.map(np.testing.assert_array_equal, own, (alone.params, alone.state))
+    again, only_state = train.sweep(normalized, blobs, learning_rate=rates, return_state=True)
+    jax.tree.map(np.testing.assert_array_equal, only_state, state)
+    np.testing.assert_array_equal(again.test_loss, history.test_loss)
+    assert len(jax.tree.leaves(state)) == 2  # mean and variance
+
+
 def test_the_start_has_the_bits_of_a_fully_optimised_program(blobs):
     def normal(learning_rate):
         return train.Run(
@@ -263,6 +285,8 @@ def test_what_does_not_fit_is_refused_before_anything_compiles(blobs, compilatio
         train.fit(mlp, blobs, learning_rate=0.1, seed=range(3))
     with pytest.raises(ValueError, match="make 2"):
         train.sweep(mlp, blobs, learning_rate=0.1, width=[3, 4], return_params=True)
+    with pytest.raises(ValueError, match="return_state need runs of one structure"):
+        train.sweep(mlp, blobs, learning_rate=0.1, width=[3, 4], return_state=True)
     assert not compilations
 
 

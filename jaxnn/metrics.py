@@ -34,7 +34,7 @@ def accuracy(
     labels = labels.astype(jnp.int32)
     if logits.ndim > labels.ndim and logits.shape[-1] > 1:
         first = first_largest(logits).squeeze(-1)
-        correct = (first == labels) & (first < logits.shape[-1])
+        correct = first == labels
     else:
         logits = logits.reshape(labels.shape)
         correct = ((logits > 0).astype(jnp.int32) == labels) & ~jnp.isnan(logits)

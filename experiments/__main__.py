@@ -17,8 +17,9 @@ def main(arguments: Sequence[str] | None = None, *, keep_compiled: bool = False)
         from jaxnn import compilation_cache
 
         compilation_cache.enable()
-    from experiments import command_line
+    from experiments import command_line, machine
 
+    machine.compile_quickly()
     return command_line.main(arguments, jobs=(os.cpu_count() or 1) if keep_compiled else 1)
 
 

@@ -7,6 +7,10 @@ import jax
 import jaxtyping
 import pytest
 
+from experiments import machine
+
+machine.compile_quickly()  # there are thousands of programs in the tests
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)

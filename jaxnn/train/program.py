@@ -18,7 +18,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxnn.data import Dataset, Examples, Stream, noisy_labels
 from jaxnn.train import evaluation
-from jaxnn.train.compiling import Jitted
+from jaxnn.train.compiling import ONCE, Jitted, accepted
 from jaxnn.train.run import Run, float_dtype
 from jaxnn.train.workers import FirstAlone
 
@@ -99,10 +99,7 @@ def starting(
 ) -> Callable:  # fmt: skip
     """The program that draws what lanes of one structure start from; compiled at its first call.
 
-    It is apart from the one that advances them because it runs once, and has no convolutions: on a
-    CPU, LLVM's last level of optimisation spends as long on the rounds of threefry as on all else
-    that a small network does. At the level below, the bits are the same, in half the time. (At
-    level 0 they are not: there are no fused multiplications and additions.)
+    It is apart from the one that advances them because it runs once, and is compiled for that.
 
     Args:
       in_shape: of one example.
@@ -116,7 +113,7 @@ def starting(
     where = jax.devices()[0] if mesh is None else mesh.devices.flat[0]
     options: dict[str, Any] = {}
     if where.platform == "cpu":
-        options["compiler_options"] = {"xla_backend_optimization_level": 2}
+        options["compiler_options"] = accepted(ONCE)
     if how == "map":
         return FirstAlone(jax.jit(one_lane, **options))
     assert mesh is not None

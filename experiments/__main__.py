@@ -4,12 +4,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from experiments import unchanged
+from experiments import unchanged, xla_flags
 
 
 def main(arguments: Sequence[str] | None = None, *, keep_compiled: bool = False) -> int:
     """Returns the exit status of command_line.main; its imports take seconds, so they wait."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    xla_flags.compile_quickly()
     if arguments == ["run", "--changed"] and (was := unchanged.whole_run()):
         print(f"nothing changed since {was}; `run` draws and judges anew, `run --force` computes")
         return 0
@@ -17,9 +18,8 @@ def main(arguments: Sequence[str] | None = None, *, keep_compiled: bool = False)
         from jaxnn import compilation_cache
 
         compilation_cache.enable()
-    from experiments import command_line, machine
+    from experiments import command_line
 
-    machine.compile_quickly()
     return command_line.main(arguments, jobs=(os.cpu_count() or 1) if keep_compiled else 1)
 
 

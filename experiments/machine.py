@@ -1,7 +1,5 @@
 """What a command line asks of the machine, before any work."""
 
-import importlib.metadata
-import importlib.util
 import os
 import pathlib
 import tempfile
@@ -39,29 +37,6 @@ def make_deterministic() -> None:
     flags = os.environ.get("XLA_FLAGS", "").split()
     os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys([*flags, "--xla_gpu_deterministic_ops=true"]))
     jax.config.update("jax_default_matmul_precision", "highest")
-
-
-def compile_quickly() -> None:
-    """Has XLA spend less on the programs that do not say how they are compiled; before JAX starts.
-
-    On a CPU, a quick experiment spends more on compiling hundreds of programs of an operation or
-    two than on running them. This takes half of that, and changes results by rounding at most; the
-    programs of `jaxnn.train` are compiled as ever. What the user has set in XLA_FLAGS stays. Since
-    a flag that XLA does not know ends the process, versions later than those that were tried do
-    without, and so does JAX where it has accelerators, which would heed one of them as well.
-    """
-    if any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu")):
-        return
-    release = tuple(int(number) for number in importlib.metadata.version("jaxlib").split(".")[:2])
-    if release > _LAST_TRIED:
-        return
-    given = os.environ.get("XLA_FLAGS", "")
-    own = [flag for flag in _QUICK_TO_COMPILE if flag.partition("=")[0] not in given]
-    os.environ["XLA_FLAGS"] = " ".join([*given.split(), *own])
-
-
-_LAST_TRIED = (0, 10)
-_QUICK_TO_COMPILE = ("--xla_backend_optimization_level=2", "--xla_cpu_use_fusion_emitters=false")
 
 
 def use_device(kind: str | None) -> None:

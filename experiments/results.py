@@ -152,13 +152,14 @@ def versions() -> dict[str, str]:
 
 
 def platform_of_run() -> dict[str, str]:
-    """The kind of machine, not which one."""
+    """What the last bits depend on: the kind of machine, not which one, and how XLA compiles."""
     return {
         "system": platform.system(),
         "machine": platform.machine(),
         "processor": _processor(),
         "backend": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
 
 

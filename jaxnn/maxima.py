@@ -44,7 +44,7 @@ def _zero(x: Floats) -> Floats:
     """x - m, where x = m: its value, 0, and its slope, 1.
 
     The difference itself may not be 0. Where x is a product, XLA rounds product and difference in
-    one, which leaves the rounding error of x: at x = 1e10 up to 512, and e^512 is infinite.
+    one, which leaves the rounding error of x: in float32 at x = 1e10 up to 512, and e^512 is inf.
     """
     return jnp.zeros_like(x)
 

@@ -7,9 +7,9 @@ import jax
 import jaxtyping
 import pytest
 
-from experiments import machine
+from experiments import xla_flags
 
-machine.compile_quickly()  # there are thousands of programs in the tests
+xla_flags.compile_quickly()  # the tests have thousands of small programs
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -25,6 +25,13 @@ def no_type_checker():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def jit_as_users():
+    """`jax.jit` as XLA compiles where nobody told it to be quick: it fuses more."""
+    options = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
+    return functools.partial(jax.jit, compiler_options=options)
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ FAMILIES = ["layers", "images", "sequences", "classical"]  # the others are abov
 
 
 @pytest.mark.parametrize("row", gradcheck.cases(*FAMILIES), ids=lambda row: row.name)
-def test_row_of_the_table_is_never_nan(row):
+def test_row_of_the_table_is_never_nan(row, jit_as_users):
     inputs = jax.tree.map(lambda leaf: cast_leaf(leaf, jnp.float32), row.inputs)
     overflows = not SUMS_OF_PRODUCTS.isdisjoint(row.shown)
     numbers = [x for x in EXTREMES if abs(x) <= 1e4] if overflows else EXTREMES
@@ -168,7 +168,7 @@ def test_row_of_the_table_is_never_nan(row):
         )
     ]
 
-    @jax.jit
+    @jit_as_users
     def run(points):
         def at(point):
             y = row.function(*point)

@@ -1,6 +1,7 @@
 """How the programs of runs are compiled: on CPUs by whether they have convolutions.
 
-They run long, so they are compiled well, whatever a process does with its other programs.
+What runs long is compiled well, and what runs once quickly, whatever a process does with its other
+programs.
 """
 
 import functools

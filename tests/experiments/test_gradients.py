@@ -103,6 +103,14 @@ def test_gradient_is_right_where_autodiff_gives_nothing(name, point):
     assert gradients.relative_error(gradients.by_hand(name, points), exact) < 1e-13
 
 
+def test_autodiff_of_sigmoid_is_right_in_the_tail_as_it_is_written():
+    points = np.array([-60.0, 60.0])
+    error = gradients.relative_error(
+        gradients.by_autodiff("sigmoid", points), gradients.exact_slopes("sigmoid", points)
+    )
+    assert (error < 1e-14).all()
+
+
 def test_figures_show_every_function_of_the_sheet(monkeypatch):
     monkeypatch.setattr(gradients, "POINTS", np.array([-2.0, 2.0]))
     monkeypatch.setattr(

@@ -44,28 +44,6 @@ def test_determinism_is_switched_on_before_jax_starts_and_keeps_the_flags_of_the
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("version", "accelerators", "given", "expected"),
-    [
-        ("0.10.2", None, "",
-         "--xla_backend_optimization_level=2 --xla_cpu_use_fusion_emitters=false"),
-        ("0.10.2", None, "--xla_cpu_use_fusion_emitters=true",
-         "--xla_cpu_use_fusion_emitters=true --xla_backend_optimization_level=2"),
-        ("0.11.0", None, "--xla_a=1", "--xla_a=1"),
-        ("0.10.2", "jax_plugins", "", ""),
-    ],
-)  # fmt: skip
-def test_programs_compile_quickly_where_the_flags_are_known(
-    monkeypatch, version, accelerators, given, expected
-):
-    monkeypatch.setattr(machine.importlib.metadata, "version", lambda name: version)
-    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: name == accelerators)
-    monkeypatch.setenv("XLA_FLAGS", given)
-    for _ in range(2):  # twice is once
-        machine.compile_quickly()
-    assert os.environ["XLA_FLAGS"] == expected
-
-
 def test_a_platform_that_cannot_start_is_told_with_the_remedy(monkeypatch):
     def failing():
         raise RuntimeError("Unable to initialize backend 'cuda': no plugin")

@@ -220,7 +220,7 @@ def test_params_and_state_of_each_run_are_those_of_the_run_alone(blobs):
     assert len(jax.tree.leaves(state)) == 2  # mean and variance
 
 
-def test_the_start_has_the_bits_of_a_fully_optimised_program(blobs):
+def test_the_start_has_the_bits_of_a_fully_optimised_program(blobs, jit_as_users):
     def normal(learning_rate):
         return train.Run(
             model=layers.dense(300, kernel_init=jax.nn.initializers.he_normal()),
@@ -228,9 +228,7 @@ def test_the_start_has_the_bits_of_a_fully_optimised_program(blobs):
             epochs=1, batch_size=16,
         )  # fmt: skip
 
-    well = {"xla_cpu_use_fusion_emitters": True, "xla_backend_optimization_level": 3}
-    start = jax.jit(lambda seed: train.initial(normal(0.0), seed, (2,)), compiler_options=well)
-    expected, _ = start(np.uint32(3))
+    expected, _ = jit_as_users(lambda seed: train.initial(normal(0.0), seed, (2,)))(np.uint32(3))
     result = train.fit(normal, blobs, learning_rate=0.0, seed=3)
     np.testing.assert_array_equal(result.params["kernel"], expected["kernel"])
 

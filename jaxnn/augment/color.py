@@ -79,8 +79,9 @@ def adjust_hue(image: Image, turn: Number) -> Image:
         value, chroma = pixels.max(axis=-1), pixels.max(axis=-1) - pixels.min(axis=-1)
         divisor = jnp.where(chroma == 0, 1, chroma)
         red, green, blue = jnp.unstack(pixels, axis=-1)
+        # Not `red == value`: XLA may compute the pixels twice, and round them otherwise.
         hue = jnp.select(  # in sixths of the circle
-            [red == value, green == value],
+            [(red >= green) & (red >= blue), green >= blue],
             [(green - blue) / divisor, (blue - red) / divisor + 2],
             (red - green) / divisor + 4,
         )

@@ -50,7 +50,7 @@ def test_lanes_that_run_together_take_the_time_of_all(blobs, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("width", "saved", "seconds"), [(4, 0, 6e-5), (4, 10**6, 9e-3), (10**4, 0, 4e-4)]
+    ("width", "saved", "seconds"), [(4, 0, 6e-5), (4, 10**6, 9e-3), (10**4, 0, 4.9e-4)]
 )
 def test_an_epoch_takes_longer_with_more_weights_and_with_more_to_save(
     blobs, width, saved, seconds

@@ -16,6 +16,9 @@ def first_largest(x: Floats, *, axis: int = -1) -> Int[Array, "..."]:
 
     On a CPU two plain reductions take less time than argmax's one over pairs, and the first of them
     is a softmax's as well. The axis is kept, with length 1.
+
+    It may also lie past all where the scores are sums of products: XLA may compute them once for
+    the maximum and once more to compare, and round otherwise, so that none equals the maximum.
     """
     places = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim)
     is_largest = x == x.max(axis, keepdims=True)
@@ -28,7 +31,7 @@ def from_largest(x: Floats, *, axis: int = -1) -> tuple[Floats, Int[Array, "..."
     Returns:
       (x - m, first, rest), with m = max x, where inf - inf = 0. first is as `first_largest` gives
       it. rest = sum_j e^(x_j - m) - 1 keeps the axis, with length 1; the term of the largest, 1, is
-      left out, as subtracting it would cancel.
+      left out, as subtracting it would cancel, where it is found.
     """
     m = lax.stop_gradient(x.max(axis, keepdims=True))  # softmax ignores shifts
     below = jnp.where(x == m, _zero(x), jnp.where(jnp.isinf(m), -jnp.inf, x - m))
@@ -36,7 +39,8 @@ def from_largest(x: Floats, *, axis: int = -1) -> tuple[Floats, Int[Array, "..."
     is_first = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim) == first
     # of the first of the largest, e^0 - 1 is 0 exactly, and has every derivative of e^(x - m)
     rest = (jnp.exp(below) - is_first.astype(x.dtype)).sum(axis, keepdims=True)
-    return below, first, rest
+    is_lost = first >= x.shape[axis]
+    return below, first, rest - is_lost.astype(x.dtype)
 
 
 @jax.custom_jvp

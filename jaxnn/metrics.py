@@ -1,9 +1,8 @@
 """Metrics: what is reported beside the loss, and has no gradient."""
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int
-
-from jaxnn.maxima import first_largest
 
 
 def accuracy(
@@ -33,9 +32,21 @@ def accuracy(
         )
     labels = labels.astype(jnp.int32)
     if logits.ndim > labels.ndim and logits.shape[-1] > 1:
-        first = first_largest(logits).squeeze(-1)
-        correct = first == labels
+        correct = _wins(logits, labels)
     else:
         logits = logits.reshape(labels.shape)
         correct = ((logits > 0).astype(jnp.int32) == labels) & ~jnp.isnan(logits)
     return correct.astype(logits.dtype)
+
+
+def _wins(logits: Array, labels: Array) -> Array:
+    """Whether no score beats that of the label, nor one before it ties with it; NaN beats all.
+
+    The scores are compared with one of them, not with their maximum, as `maxima.first_largest` says
+    why.
+    """
+    places = lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    label = labels[..., None]
+    own = jnp.where(places == label, logits, -jnp.inf).max(-1, keepdims=True)
+    is_below = jnp.where(places < label, logits < own, logits <= own)
+    return (is_below | (places == label)).all(-1)

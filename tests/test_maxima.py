@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnn import activations, maxima
+from jaxnn import activations, losses, maxima, metrics
 
 
 def test_the_first_of_tied_scores_is_found_and_none_among_nan():
@@ -33,3 +33,29 @@ def test_softmax_of_large_products_is_finite_where_they_are_fused(factor, jit_as
     for function in (activations.softmax, lambda x: jnp.exp(activations.log_softmax(x))):
         p = jit_as_users(lambda x, factor, f=function: f(x * factor))(x, jnp.float32(factor))
         np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("emitters", [True, False])
+def test_what_is_computed_twice_and_rounded_otherwise_is_still_one_softmax(emitters):
+    rng = np.random.default_rng(0)
+    x, labels = jnp.asarray(rng.normal(size=(8, 300, 10)), jnp.float32), rng.integers(0, 10, 300)
+    shares = jnp.asarray(rng.uniform(0.3, 1.9, 8), jnp.float32)
+
+    def scores(x, share):  # as contrast is changed; none may equal the maximum of all
+        moved = jnp.clip(x + share, -9, 9)
+        mean = jnp.broadcast_to(x.mean(0, keepdims=True), x.shape)
+        return jnp.clip(moved + (share - 1) * (moved - mean), -9, 9)
+
+    def checked(x, share):
+        z = scores(x, share)
+        p = activations.softmax(z)
+        right = metrics.accuracy(z, p.argmax(-1).astype(jnp.int32))
+        rule = losses.softmax_cross_entropy_vjp(z, jnp.asarray(labels), jnp.ones(len(z)))
+        return p.sum(-1), right, rule.sum(-1)
+
+    options = {"xla_backend_optimization_level": 2, "xla_cpu_use_fusion_emitters": emitters}
+    run = jax.jit(jax.vmap(checked), compiler_options=options)
+    total, right, slope = run(x, shares)
+    np.testing.assert_allclose(total, 1, rtol=1e-5)
+    np.testing.assert_allclose(slope, 0, atol=1e-5)
+    assert right.all()

@@ -1,6 +1,6 @@
 """The largest score, and how far the others lie below it.
 
-Softmax, its losses and accuracy share this, and in one program XLA computes it once.
+Softmax, its losses and their gradients share this, and in one program XLA computes it once.
 """
 
 import jax
@@ -11,32 +11,24 @@ from jaxtyping import Array, Float, Int
 Floats = Float[Array, "*shape"]
 
 
-def first_largest(x: Floats, *, axis: int = -1) -> Int[Array, "..."]:
-    """The place of the largest score, the first of tied ones; past all of them if one is NaN.
-
-    On a CPU two plain reductions take less time than argmax's one over pairs, and the first of them
-    is a softmax's as well. The axis is kept, with length 1.
-
-    It may also lie past all where the scores are sums of products: XLA may compute them once for
-    the maximum and once more to compare, and round otherwise, so that none equals the maximum.
-    """
-    places = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim)
-    is_largest = x == x.max(axis, keepdims=True)
-    return jnp.where(is_largest, places, jnp.iinfo(jnp.int32).max).min(axis, keepdims=True)
-
-
 def from_largest(x: Floats, *, axis: int = -1) -> tuple[Floats, Int[Array, "..."], Array]:
     """What softmax, its logarithm and their gradients have in common.
 
+    Where scores are products and sums, XLA may compute them once for the maximum and once more to
+    compare, and round otherwise, so that none equals the maximum: no largest is found.
+
     Returns:
-      (x - m, first, rest), with m = max x, where inf - inf = 0. first is as `first_largest` gives
-      it. rest = sum_j e^(x_j - m) - 1 keeps the axis, with length 1; the term of the largest, 1, is
-      left out, as subtracting it would cancel, where it is found.
+      (x - m, first, rest), with m = max x, where inf - inf = 0. The others keep the axis, with
+      length 1. first is the place of the largest score, the first of tied ones; past all of them if
+      one is NaN, or none is found. rest = sum_j e^(x_j - m) - 1, where the term of the largest, 1,
+      is left out if it is found, as subtracting it would cancel.
     """
     m = lax.stop_gradient(x.max(axis, keepdims=True))  # softmax ignores shifts
     below = jnp.where(x == m, _zero(x), jnp.where(jnp.isinf(m), -jnp.inf, x - m))
-    first = first_largest(x, axis=axis)
-    is_first = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim) == first
+    # two plain reductions: on a CPU they take less time than argmax's one over pairs
+    places = lax.broadcasted_iota(jnp.int32, x.shape, axis % x.ndim)
+    first = jnp.where(x == m, places, jnp.iinfo(jnp.int32).max).min(axis, keepdims=True)
+    is_first = places == first
     # of the first of the largest, e^0 - 1 is 0 exactly, and has every derivative of e^(x - m)
     rest = (jnp.exp(below) - is_first.astype(x.dtype)).sum(axis, keepdims=True)
     is_lost = first >= x.shape[axis]

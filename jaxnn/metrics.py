@@ -42,7 +42,7 @@ def accuracy(
 def _wins(logits: Array, labels: Array) -> Array:
     """Whether no score beats that of the label, nor one before it ties with it; NaN beats all.
 
-    The scores are compared with one of them, not with their maximum, as `maxima.first_largest` says
+    The scores are compared with one of them, not with their maximum; `maxima.from_largest` says
     why.
     """
     places = lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)

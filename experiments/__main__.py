@@ -4,12 +4,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from experiments import unchanged, xla_flags
+from experiments import garbage, unchanged, xla_flags
 
 
 def main(arguments: Sequence[str] | None = None, *, keep_compiled: bool = False) -> int:
     """Returns the exit status of command_line.main; its imports take seconds, so they wait."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    garbage.collect_rarely()
     xla_flags.compile_quickly()
     if arguments == ["run", "--changed"] and (was := unchanged.whole_run()):
         print(f"nothing changed since {was}; `run` draws and judges anew, `run --force` computes")

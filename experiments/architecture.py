@@ -11,7 +11,6 @@ from experiments import style
 from jaxnn import models
 from jaxnn.layers import Layer
 
-KINDS = (".png", ".svg")  # of a drawing's file
 TALLEST = 16  # boxes in a column; more layers make more columns
 _BOX, _GAP, _COLUMN = 0.72, 0.28, 4.6  # the heights of a box and an arrow, the width of a column
 _LEARNING, _FIXED = "#cfe3f5", "#eeeeee"

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from experiments import garbage
 from jaxnn import compilation_cache
 
 Tasks = Mapping[str, tuple[Callable, tuple]]
@@ -47,6 +48,7 @@ def results_of(tasks: Tasks, jobs: int) -> Iterator[Callable[[str], Any]]:
 
 
 def _start(keeps_compiled: bool) -> None:
+    garbage.collect_rarely()
     if keeps_compiled:
         compilation_cache.enable()
 

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -50,18 +52,16 @@ def note(text: str) -> Figure:
 
 def save(figure: Figure, stem: pathlib.Path) -> None:
     """Writes stem.svg and stem.png without a date or a version in them."""
-    unstamped = {
-        "svg": {"Date": None, "Creator": None},
-        "png": {"Software": None},
-    }
+    png, svg = io.BytesIO(), io.BytesIO()
     with applied():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # it is laid out, and need not be again for each kind
-    for kind, metadata in unstamped.items():
-        content = io.BytesIO()
-        with applied():
-            figure.savefig(content, format=kind, metadata=metadata)
-        results.write(stem.with_suffix(f".{kind}"), content.getvalue())
+        figure.set_dpi(matplotlib.rcParams["savefig.dpi"])
+        # by the canvases: `savefig` would draw it once more for each, to lay it out
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    results.write(stem.with_suffix(".svg"), svg.getvalue())
+    results.write(stem.with_suffix(".png"), png.getvalue())
 
 
 def band(

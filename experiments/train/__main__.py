@@ -21,8 +21,8 @@ from typing import Any
 
 import jax
 
-from experiments import architecture, machine, results
-from experiments.train import command, outcome, watching
+from experiments import garbage, machine, results
+from experiments.train import command, watching
 from experiments.train.axes import UsageError
 from experiments.train.config import TrainConfig
 from experiments.train.task import Task, networks_of, task_of
@@ -72,16 +72,22 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
         history = _sweep(task, flags, watch)
     if jax.process_index() != 0:  # each process has the whole result
         return
+    from experiments.train import outcome  # SciPy can wait until there are runs to compare
+
     print(outcome.table(history))
     for sentence in outcome.diverged(history):
         print(sentence)
     if flags.out is not None:
-        outcome.save(flags.out, history, _record(flags, typed))
+        from experiments.train import curves
+
+        curves.save(flags.out, history, _record(flags, typed))
         print(f"wrote {flags.out}")
 
 
 def _show(task: Task, flags: TrainConfig) -> None:
     """Prints the table of every network of the command, and draws the one there is."""
+    from experiments import architecture  # matplotlib, which training does without
+
     networks = networks_of(task)
     in_shape = task.dataset.train.inputs.shape[1:]
     if flags.draw is not None and len(networks) > 1:
@@ -143,5 +149,6 @@ def _how_to_go_on(flags: TrainConfig, typed: str) -> str:
 
 
 if __name__ == "__main__":
+    garbage.collect_rarely()
     compilation_cache.enable()
     sys.exit(main())

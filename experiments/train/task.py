@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from experiments import architecture, machine
+from experiments import machine
 from experiments.train import axes, setups
 from experiments.train.axes import UsageError
 from experiments.train.config import AXES, TrainConfig, as_typed
@@ -12,6 +12,7 @@ from jaxnn import data, layers, train
 from jaxnn.train.axes import Grid
 
 DEFAULTS = TrainConfig()
+DRAWINGS = (".png", ".svg")  # of a drawing's file
 _OFF_AT_DEFAULT = (
     "train_size", "label_noise", "folds", "fold", "dropout", "l1", "l2", "precision", "patience",
     "evaluate_every", "augment", "schedule",
@@ -167,10 +168,10 @@ def _check_sizes(train_sizes, batch_sizes, dataset: data.Dataset) -> None:
 def _check_folders(flags: TrainConfig) -> None:
     if flags.resume == "must" and flags.checkpoint_dir is None:
         raise UsageError("--resume must needs the --checkpoint-dir of the run that shall go on")
-    if flags.draw is not None and flags.draw.suffix not in architecture.KINDS:
+    if flags.draw is not None and flags.draw.suffix not in DRAWINGS:
         raise UsageError(
             f"--draw {flags.draw} is no file that can be drawn: end its name in"
-            f" {' or '.join(architecture.KINDS)}"
+            f" {' or '.join(DRAWINGS)}"
         )
     folders: list[tuple[str, pathlib.Path | None]] = [
         ("--out", flags.out), ("--log", flags.log), ("--profile", flags.profile),

@@ -10,6 +10,7 @@ Expects:  (written before the first full run) one attention layer learns to turn
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import jax
@@ -123,7 +124,8 @@ def run(config: Config) -> xr.Dataset:
     assert sequences.test is not None
     unseen = jnp.asarray(sequences.test.inputs)
     own = [jax.tree.map(lambda leaf, s=s: jnp.asarray(leaf[s]), params) for s in seeds]
-    maps = [attention_map(setup(1).model, of_seed, unseen).mean(axis=0) for of_seed in own]
+    map_of = jax.jit(functools.partial(attention_map, setup(1).model))
+    maps = [map_of(of_seed, unseen).mean(axis=0) for of_seed in own]
     found = {
         "reversed_loss": turned.test_loss.drop_vars("epochs"),
         "reversed_accuracy": turned.test_accuracy.drop_vars("epochs"),
@@ -180,7 +182,8 @@ def _rows_read(digits: data.Dataset, params) -> dict[str, xr.DataArray]:
     unseen = data.fold_rows(labels, folds=5, seed=0, equal=True)[0]
     rows = unseen[[np.flatnonzero(labels[unseen] == digit)[0] for digit in range(10)]]
     images = digits.train.inputs[rows] / np.float32(digits.scale)
-    weights = attention_map(network("one attention layer"), params, jnp.asarray(images))
+    map_of = jax.jit(functools.partial(attention_map, network("one attention layer")))
+    weights = map_of(params, jnp.asarray(images))
     return {
         "image": xr.DataArray(images[..., 0], dims=("digit", "row", "column")),
         "rows_read": xr.DataArray(np.asarray(weights.mean(axis=1)), dims=("digit", "row")),

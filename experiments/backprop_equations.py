@@ -59,6 +59,7 @@ def run(config: Config) -> xr.Dataset:
     return xr.merge([xr.concat(parts, "precision"), deltas, falls])
 
 
+@jax.jit
 def problem(seed: int):
     """Params whose signals neither die nor saturate, and a batch of one."""
     init_key, x_key, y_key = jax.random.split(jax.random.key(seed), 3)
@@ -117,15 +118,12 @@ def _gradients(params, state, x, y):
 def _compared(seed: int, precision: str) -> xr.Dataset:
     """The distance of each way from autodiff, relative to the length of the layer's gradient."""
     with jax.enable_x64(precision == "float64"):
-        *ours, autodiff = _gradients(*problem(seed))
-        norms = [float(jnp.linalg.norm(exact)) for exact in autodiff]
-        distance = [
-            [
-                float(jnp.linalg.norm(g - e)) / n
-                for g, e, n in zip(way, autodiff, norms, strict=True)
-            ]
-            for way in ours
-        ]
+        *ours, autodiff = jax.device_get(_gradients(*problem(seed)))
+    norms = [np.linalg.norm(exact) for exact in autodiff]
+    distance = [
+        [np.linalg.norm(g - e) / n for g, e, n in zip(way, autodiff, norms, strict=True)]
+        for way in ours
+    ]
     return xr.Dataset(
         {"distance": (("way", "layer"), distance), "gradient_norm": ("layer", norms)},
         {
@@ -140,6 +138,15 @@ def _compared(seed: int, precision: str) -> xr.Dataset:
 def _deltas_by_difference(seed: int, step: float = 1e-5) -> xr.Dataset:
     """The deltas of the first hidden layer, and what moving its net inputs does to the cost."""
     params, _, x, y = problem(seed)
+    delta, difference = _delta_and_difference(params, x, y, step)
+    return xr.Dataset(
+        {"delta": ("neuron", np.asarray(delta)), "difference": ("neuron", np.asarray(difference))},
+        {"neuron": np.arange(delta.size), "seed": seed},
+    )
+
+
+@jax.jit
+def _delta_and_difference(params, x, y, step):
     first, rest = params[0], params[2::2]
 
     def cost_of(z):
@@ -153,13 +160,7 @@ def _deltas_by_difference(seed: int, step: float = 1e-5) -> xr.Dataset:
     moved = jnp.concatenate([z + nudge, z - nudge])
     up, down = jnp.split(jax.vmap(cost_of)(moved), 2)
     deltas, _ = bp_equations(params[::2], x[0], y[0])
-    return xr.Dataset(
-        {
-            "delta": ("neuron", np.asarray(deltas[0])),
-            "difference": ("neuron", np.asarray((up - down) / (2 * step))),
-        },
-        {"neuron": np.arange(z.size), "seed": seed},
-    )
+    return deltas[0], (up - down) / (2 * step)
 
 
 def _loop(seed: int, steps: int) -> xr.Dataset:

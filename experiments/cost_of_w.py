@@ -67,15 +67,15 @@ def _parabola(config: Config) -> xr.Dataset:
     def half_gradient(w):  # the slides step along (1/m) sum (W x - y) x
         return descent.line(w, x, y)[1] / 2
 
-    w = jnp.arange(-8, 25) / 8
-    cost, slope = jax.vmap(lambda w: descent.line(w, x, y))(w)
-
     def descend_fn(rate):
         optimizer = optimizers.gradient_descent(rate)
         return optimizers.descend(optimizer, half_gradient, jnp.zeros(()), config.steps)
 
-    paths = jax.vmap(descend_fn)(jnp.asarray(config.learning_rates))
-    along = jax.vmap(jax.vmap(lambda w: descent.line(w, x, y)[0]))(paths)
+    line_fn = jax.jit(jnp.vectorize(lambda w: descent.line(w, x, y)))
+    w = jnp.arange(-8, 25) / 8
+    cost, slope = line_fn(w)
+    paths = jax.jit(jax.vmap(descend_fn))(jnp.asarray(config.learning_rates))
+    along, _ = line_fn(paths)
     return xr.Dataset(
         {
             "cost": ("w", np.asarray(cost)),
@@ -106,7 +106,7 @@ def _directions(length: float = 1e-4) -> xr.Dataset:
     degrees = np.arange(0, 361, 10)
     angle = jnp.arctan2(gradient[1], gradient[0]) + jnp.deg2rad(jnp.asarray(degrees, float))
     steps = length * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
-    change = jax.vmap(lambda step: _objective(theta + step, x, y)[0] - cost)(steps)
+    change = jax.jit(jax.vmap(lambda step: _objective(theta + step, x, y)[0] - cost))(steps)
     scaled = np.asarray(change) / length
     return xr.Dataset({"change_of_cost": ("angle", scaled)}, {"angle": degrees})
 
@@ -126,8 +126,8 @@ def _fits(config: Config, steps: int = 2000) -> xr.Dataset:
         )
         return path[-1]
 
-    x, y = jax.vmap(points_fn)(jnp.arange(config.seeds))
-    fitted = jax.vmap(descend_fn)(x, y)
+    x, y = jax.jit(jax.vmap(points_fn))(jnp.arange(config.seeds))
+    fitted = jax.jit(jax.vmap(descend_fn))(x, y)
     design = np.stack([x, np.ones(x.shape)], axis=-1)
     exact = [
         np.linalg.lstsq(one, targets, rcond=None)[0]

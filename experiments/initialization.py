@@ -10,6 +10,7 @@ Expects:  (written before the first run) with zeros nothing is learned but the f
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -100,8 +101,12 @@ def run(config: Config) -> xr.Dataset:
         progress=True,
     )  # fmt: skip
     history = history.drop_vars(["epochs", *train.ENDINGS], errors="ignore")
-    measured = [[_through_the_layers(digits, s, seed) for seed in range(config.seeds)]
-                for s in config.starts]  # fmt: skip
+    x = jnp.asarray(digits.train.inputs[:256], jnp.float32) / digits.scale
+    y = jnp.asarray(digits.train.labels[:256])
+    measured = [
+        [_through_the_layers(start, seed, x, y) for seed in range(config.seeds)]
+        for start in config.starts
+    ]
     sizes = np.array(measured)  # [start, seed, activation or gradient, layer]
     coords = {"start": list(config.starts), "seed": range(config.seeds)}
     return history.assign(
@@ -111,24 +116,23 @@ def run(config: Config) -> xr.Dataset:
     )
 
 
-def _through_the_layers(digits, start: str, seed: int) -> tuple[list[float], list[float]]:
-    """Of each dense layer before the first update, over 256 images: the root mean square of its
+@functools.partial(jax.jit, static_argnames="start")
+def _through_the_layers(start: str, seed: int, x, y) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Of each dense layer before the first update, over these images: the root mean square of its
     outputs, and of the loss's gradient with respect to its kernel.
     """
     model = network(start)
-    params, state, _ = model.init(jax.random.key(seed), digits.train.inputs.shape[1:])
-    x = jnp.asarray(digits.train.inputs[:256], jnp.float32) / digits.scale
-    y = jnp.asarray(digits.train.labels[:256])
+    params, state, _ = model.init(jax.random.key(seed), x.shape[1:])
     _, grads = backprop.by_hand(model, losses.softmax_cross_entropy)(params, state, x, y, None)
     outputs, h = [], x.reshape(len(x), -1)
     kernels = [layer for layer in params if isinstance(layer, dict)]
     for i, layer in enumerate(kernels):
         z = h @ layer["kernel"] + layer["bias"]
         h = jax.nn.relu(z)
-        outputs.append(float(jnp.sqrt((z**2).mean())))
+        outputs.append(jnp.sqrt((z**2).mean()))
         if i == len(kernels) - 1:
             break
-    slopes = [float(jnp.sqrt((g["kernel"] ** 2).mean())) for g in grads if isinstance(g, dict)]
+    slopes = [jnp.sqrt((g["kernel"] ** 2).mean()) for g in grads if isinstance(g, dict)]
     return outputs, slopes
 
 

@@ -66,7 +66,7 @@ def _draw_sheet(ax, original: jax.Array, names: list[str]) -> None:
     for row, name in enumerate(names):
         augmentation = KINDS[name].of(KINDS[name].strengths[-1])
         keys = jax.random.split(jax.random.key(row), DRAWS)
-        drawn = jax.vmap(augmentation, (0, None))(keys, original)
+        drawn = jax.jit(jax.vmap(augmentation, (0, None)))(keys, original)
         for column, image in enumerate([original, *drawn]):
             top, left = row * step + 1, column * step + 1
             canvas[top : top + size, left : left + size] = image

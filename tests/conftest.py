@@ -7,8 +7,9 @@ import jax
 import jaxtyping
 import pytest
 
-from experiments import xla_flags
+from experiments import garbage, xla_flags
 
+garbage.collect_rarely()
 xla_flags.compile_quickly()  # the tests have thousands of small programs
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")

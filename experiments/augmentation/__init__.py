@@ -3,7 +3,7 @@
 Slides:   chapter5 5.6 (data augmentation: flips, crops, colours, hue and brightness, translation,
           rotation, stretching, shearing, lens distortion)
 Run:      python -m experiments run augmentation
-Takes:    about 90 s on two CPU cores
+Takes:    about 2 min on two CPU cores
 Expects:  (written before the first run) every kind narrows the gap between the loss of images that
           were seen and of unseen ones; translation, flips, crops and rotation raise the test
           accuracy by two to four points, colours, stretching, shearing and the lens by less, and

@@ -64,7 +64,7 @@ class Config:
     """Each field is a command-line flag."""
 
     kinds: tuple[str, ...] = tuple(KINDS)
-    seeds: int = 10
+    seeds: int = 20  # ten told hue from nothing on one processor, and not on another
     epochs: int = 40
     train_size: int = 200
 

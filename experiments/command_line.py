@@ -37,7 +37,7 @@ from jaxnn import data
 
 
 def main(arguments: Sequence[str] | None = None, *, jobs: int = 1) -> int:
-    """Returns the exit status; quick runs go on in so many processes.
+    """Returns the exit status; quick runs and gradients go on in so many processes.
 
     0 fine, 1 something differs or failed, 2 wrong usage, 3 fine but for data not at hand.
     """
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, *, jobs: int = 1) -> int:
             settings = {k: v for k, v in given.items() if v is not None}
             return suite.run(options, settings, jobs=jobs)
         if options.command == "gradients":
-            all_pass = suite.run_gradients(options.out, force=True)
+            all_pass = suite.run_gradients(options.out, force=True, jobs=jobs)
             suite.write_pages(options.out)
             return 0 if all_pass else 1
         if options.command == "site":

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import report, results, style
+from experiments import report, results, side_by_side, style
 from jaxnn import activations, gradcheck
 from jaxnn.gradcheck import Case, GradientReport
 from jaxnn.gradcheck.exact import digits_for
@@ -66,14 +66,35 @@ def judge(row: Case) -> Judged:
     return Judged(row, gradcheck.check_case(row, seed=SEED), worst)
 
 
-def write(folder: pathlib.Path) -> bool:
-    """Judges every gradient and writes the page and its figures; whether all pass."""
-    families = {family: [judge(row) for row in gradcheck.cases(family)] for family in FAMILIES}
+def write(folder: pathlib.Path, *, jobs: int = 1) -> bool:
+    """Judges every gradient and writes the page and its figures; whether all pass.
+
+    Args:
+      folder: where to.
+      jobs: in how many processes the gradients are judged.
+    """
+    rows = {family: gradcheck.cases(family) for family in FAMILIES}
+    tasks = {
+        row.name: (_verdict, (family, index))
+        for family, own in rows.items()
+        for index, row in enumerate(own)
+    }
+    with side_by_side.results_of(tasks, jobs) as result_of:
+        families = {
+            family: [Judged(row, *result_of(row.name)) for row in own]
+            for family, own in rows.items()
+        }
     folder.mkdir(parents=True, exist_ok=True)
     for name in SHEETS:
         style.save(draw(name), folder / name)
     results.write(folder / "README.md", page(families))
     return all(judged.passed for rows in families.values() for judged in rows)
+
+
+def _verdict(family: str, index: int) -> tuple[GradientReport, dict[str, float]]:
+    """Of a row that another process finds by its place, as its functions cannot be sent there."""
+    judged = judge(gradcheck.cases(family)[index])
+    return judged.report, judged.errors
 
 
 # The page

@@ -42,7 +42,8 @@ def run(options: argparse.Namespace, settings: Mapping[str, Any], *, jobs: int =
     Args:
       options: names, out, quick, full, force and changed.
       settings: of the one experiment that is named, where they are not those of its Config.
-      jobs: in how many processes a quick run goes on; a full one keeps every core busy by itself.
+      jobs: in how many processes a quick run goes on, and gradients are judged; other full runs
+        keep every core busy by themselves.
     """
     chosen, with_ledger = select(options.names)
     default = (
@@ -80,7 +81,9 @@ def run(options: argparse.Namespace, settings: Mapping[str, Any], *, jobs: int =
             write_ledger(out, None if is_same else functools.partial(result_of, LEDGER))
     if not with_ledger and (out / LEDGER / "results.json").exists():
         ledger.refresh(out / LEDGER)
-    if not (options.names or options.quick) and not run_gradients(out, force=options.force):
+    if not (options.names or options.quick) and not run_gradients(
+        out, force=options.force, jobs=jobs
+    ):
         failed.append("gradients")
     write_pages(out)
     print(_summary(outcomes, unjudged, failed))
@@ -145,7 +148,7 @@ def _ledger_files() -> list[pathlib.Path]:
     return [path for folder in ledger.__path__ for path in pathlib.Path(folder).glob("*.py")]
 
 
-def run_gradients(out: pathlib.Path, *, force: bool) -> bool:
+def run_gradients(out: pathlib.Path, *, force: bool, jobs: int = 1) -> bool:
     """Writes the report on every gradient, unless nothing has changed; whether all pass."""
     machine.check_writable(out, "--out")
     folder, start = out / "gradients", time.perf_counter()
@@ -153,7 +156,7 @@ def run_gradients(out: pathlib.Path, *, force: bool) -> bool:
     if not force and store.is_written(folder, sources):
         print(f"{'gradients':<16}          as they were written here, all PASS")
         return True
-    all_pass = gradients.write(folder)
+    all_pass = gradients.write(folder, jobs=jobs)
     if all_pass:
         store.note_written(folder, sources)
     outcome = "all PASS" if all_pass else "FAIL, see the report"

@@ -95,7 +95,7 @@ def toy(tmp_path, monkeypatch):
     path.write_text(textwrap.dedent(TOY).lstrip(), "utf-8")
     monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(folder)])
     monkeypatch.setattr(registry, "NAMES", ("toy",))
-    monkeypatch.setattr(gradients, "write", lambda folder: True)  # takes a minute
+    monkeypatch.setattr(gradients, "write", lambda folder, jobs: True)  # takes a minute
     monkeypatch.setattr(store, "FOLDER", tmp_path / "store")
     monkeypatch.setattr(running, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(unchanged, "REPORTS", tmp_path / "reports")

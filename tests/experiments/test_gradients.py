@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -121,7 +123,7 @@ def test_figures_show_every_function_of_the_sheet(monkeypatch):
 
 
 def test_the_command_writes_the_report_and_the_index(toy, tmp_path, capsys, monkeypatch):
-    def write(folder):
+    def write(folder, jobs):
         folder.mkdir(parents=True)
         (folder / "README.md").write_text("page", "utf-8")
         return True
@@ -131,13 +133,15 @@ def test_the_command_writes_the_report_and_the_index(toy, tmp_path, capsys, monk
     assert "all PASS" in capsys.readouterr().out
     index = (tmp_path / "reports" / "README.md").read_text("utf-8")
     assert "[The gradients, each before its judges](gradients/README.md)" in index
-    monkeypatch.setattr(gradients, "write", lambda folder: False)
+    monkeypatch.setattr(gradients, "write", lambda folder, jobs: False)
     assert main(["gradients"]) == 1
 
 
 def test_a_run_of_everything_writes_the_gradients_too(toy, monkeypatch):
     written = []
-    monkeypatch.setattr(gradients, "write", lambda folder: written.append(folder.name) or True)
+    monkeypatch.setattr(
+        gradients, "write", lambda folder, jobs: written.append(folder.name) or True
+    )
     main(["run", "toy"])
     main(["run", "--quick"])
     assert written == []
@@ -154,3 +158,11 @@ def test_the_committed_report_is_of_the_present_gradients(page):
 
 def _rows(page):
     return [line for line in page.splitlines() if line.startswith("| `")]
+
+
+def test_a_verdict_comes_back_from_another_process_as_it_was():
+    family, index = "activations", 2
+    report, errors = pickle.loads(pickle.dumps(gradients._verdict(family, index)))
+    judged = gradients.judge(gradcheck.cases(family)[index])
+    assert errors == judged.errors
+    assert repr(report) == repr(judged.report)

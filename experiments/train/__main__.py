@@ -65,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(task: Task, flags: TrainConfig, typed: str) -> None:
     watch = None
+    if flags.out is not None:
+        from experiments.train import curves  # were matplotlib missing, better now than at the end
     with contextlib.ExitStack() as stack:
         if flags.log is not None:
             watch = stack.enter_context(watching.tensorboard(flags.log, task.names))
@@ -78,8 +80,6 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
     for sentence in outcome.diverged(history):
         print(sentence)
     if flags.out is not None:
-        from experiments.train import curves
-
         curves.save(flags.out, history, _record(flags, typed))
         print(f"wrote {flags.out}")
 

@@ -173,8 +173,8 @@ class Run:
 
         Raises:
           TypeError: the data are not a Dataset.
-          ValueError: too few examples, shapes that do not fit, labels out of range, a monitor that
-            is no scalar, or two things of one name in the result.
+          ValueError: too few examples, shapes that do not fit, labels out of range, a loss or a
+            metric of a whole batch, a monitor that is no scalar, or two results of one name.
           LookupError: the loss has no hand-derived gradient.
         """
         if not isinstance(dataset, Dataset):
@@ -206,7 +206,7 @@ class Run:
         against = {name: (metric, one.labels) for name, metric in self.metrics.items()}
         for name, (function, y) in ({"loss": (self.loss, targets)} | against).items():
             try:
-                jax.eval_shape(function, predictions, y)
+                value = jax.eval_shape(function, predictions, y)
             except (TypeError, ValueError) as error:
                 hint = "; layers.flatten makes one row of an image" if len(out_shape) > 1 else ""
                 if name != "loss" and not jnp.issubdtype(y.dtype, jnp.integer):
@@ -216,6 +216,12 @@ class Run:
                     f" {self.model.name}, with {y.dtype} labels of shape {y.shape[1:]}:"
                     f" {error}{hint}"
                 ) from error
+            if getattr(value, "shape", ())[:1] != one.labels.shape[:1]:
+                raise ValueError(
+                    f"{'the loss' if name == 'loss' else f'the metric {name}'} must give a value"
+                    f" for each example of a batch, but of a batch of one gives {value}: leave out"
+                    " the mean over the batch, which is taken here"
+                )
         for name, monitor in self.monitors.items():
             value = jax.eval_shape(monitor, params)
             if getattr(value, "shape", None) != ():

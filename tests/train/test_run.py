@@ -110,6 +110,20 @@ def test_two_results_of_one_name_are_refused(blobs, changes, hyperparameters, na
         run(**changes).check_against(blobs, hyperparameters)
 
 
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"metrics": {"hits": lambda p, y: (p.argmax(-1) == y).mean()}}, "the metric hits"),
+        ({"metrics": {"hits": lambda p, y: None}}, "the metric hits"),
+        ({"loss": lambda p, y: p.mean(), "gradient": "autodiff"}, "the loss"),
+        ({"loss": lambda p, y: (p.mean(-1), y), "gradient": "autodiff"}, "the loss"),
+    ],
+)
+def test_one_value_for_a_whole_batch_is_refused(blobs, changes, what):
+    with pytest.raises(ValueError, match=f"{what} must give a value for each example"):
+        run(**changes).check_against(blobs)
+
+
 def test_a_monitor_that_is_no_scalar_is_refused(blobs):
     with pytest.raises(ValueError, match=r"monitor bias must give a scalar"):
         run(monitors={"bias": lambda params: params[0]["bias"]}).check_against(blobs)

@@ -126,6 +126,13 @@ WRONG = {
         lambda rule, z, y, dy: rule(z, (y + 1) % 4, dy),
         ALL,
     ),
+    "sign of a right answer": (
+        "softmax_cross_entropy (right answers)",
+        lambda rule, z, y, dy: jnp.where(
+            jax.nn.one_hot(y, 4, dtype=bool), -rule(z, y, dy), rule(z, y, dy)
+        ),
+        ALL,
+    ),
     "targets not normalised": (
         "softmax_cross_entropy_with_soft_targets",
         lambda rule, z, t, dy: dy[:, None] * (softmax(z) - 1.01 * t),

@@ -64,6 +64,12 @@ def loss_cases() -> list[Case]:
         case(losses.sigmoid_binary_cross_entropy, column, binary),
         case(losses.sigmoid_binary_cross_entropy, column[:, 0], soft, note="soft labels"),
         case(losses.softmax_cross_entropy, predictions, labels),
+        case(
+            losses.softmax_cross_entropy,
+            predictions,
+            predictions.argmax(axis=-1),
+            note="right answers",
+        ),
         case(losses.softmax_cross_entropy, predictions[0], labels[0], note="no batch"),
         case(losses.negative_log_likelihood, np.log(p), labels),
         case(losses.categorical_cross_entropy, p, t),

@@ -81,13 +81,12 @@ def run(options: argparse.Namespace, settings: Mapping[str, Any], *, jobs: int =
             write_ledger(out, None if is_same else functools.partial(result_of, LEDGER))
     if not with_ledger and (out / LEDGER / "results.json").exists():
         ledger.refresh(out / LEDGER)
-    if not (options.names or options.quick) and not run_gradients(
-        out, force=options.force, jobs=jobs
-    ):
+    is_whole = not (options.names or options.quick)
+    if is_whole and not run_gradients(out, force=options.force, jobs=jobs):
         failed.append("gradients")
     write_pages(out)
     print(_summary(outcomes, unjudged, failed))
-    if out == running.REPORTS and not (options.names or options.quick or unjudged or failed):
+    if is_whole and out == running.REPORTS and not (unjudged or failed):
         unchanged.remember(f"the whole run of {time.strftime('%Y-%m-%d')}", _data_folders(chosen))
     return 1 if failed else WITHOUT_DATA if unjudged else 0
 

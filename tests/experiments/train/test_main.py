@@ -2,6 +2,8 @@ import contextlib
 import os
 import shlex
 import signal
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -289,3 +291,24 @@ def test_a_profile_is_written(tmp_path):
         main(["--model", "logistic_regression", "--epochs", "1", "--profile", str(tmp_path)]) == 0
     )
     assert list(tmp_path.rglob("*.xplane.pb"))
+
+
+@pytest.mark.parametrize(
+    ("out", "said"), [([], "fine"), (["--out", "{tmp}/runs"], "no matplotlib")]
+)
+def test_matplotlib_is_asked_for_by_drawings_alone_and_before_training(out, said, tmp_path):
+    program = """
+import sys
+sys.modules["matplotlib"] = None
+from experiments.train.__main__ import _sweep, main
+from experiments.train import __main__ as script
+script._sweep = lambda *given: print("trains") or _sweep(*given)
+try:
+    print("fine" if main(sys.argv[1:]) == 0 else "refused")
+except ImportError:
+    print("no matplotlib")
+"""
+    typed = [*SMALL, "--quiet", *(word.format(tmp=tmp_path) for word in out)]
+    done = subprocess.run([sys.executable, "-c", program, *typed], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == [said], done.stderr
+    assert ("trains" in done.stdout) == (said == "fine")

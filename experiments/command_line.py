@@ -120,7 +120,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "--full",
         action="store_true",
         help="compute the heavy experiments too, which take hours and are otherwise redrawn from "
-        "their committed results",
+        "their committed results; with --quick, one that is named is computed",
     )
     run.add_argument(
         "--out",

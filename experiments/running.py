@@ -43,7 +43,7 @@ def run_one(
     """Writes results, figure and page into out/NAME, and prints what came of it.
 
     Args:
-      full: compute the full run of a heavy experiment too.
+      full: compute a heavy experiment too.
       force: compute even what ran here before.
       changed: leave alone what nothing has changed, and take results from the folder where they
         are of the present code, settings, data and versions.
@@ -76,8 +76,11 @@ def run_one(
 
 
 def is_heavy(experiment: Experiment, config: Any) -> bool:
-    """Whether the full run takes hours; its quick one, or one of other settings, does not count."""
-    return bool(getattr(experiment.module, "HEAVY", False)) and config == experiment.module.Config()
+    """Whether its full run takes hours; then a whole quick run redraws it too. Settings of one's own
+    are computed.
+    """
+    module = experiment.module
+    return bool(getattr(module, "HEAVY", False)) and config in (module.Config(), module.QUICK)
 
 
 def _redraw(experiment: Experiment) -> _Made:

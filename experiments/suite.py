@@ -55,6 +55,7 @@ def run(options: argparse.Namespace, settings: Mapping[str, Any], *, jobs: int =
             machine.check_writable(folder, "--out")
     outcomes, unjudged, failed = [], {}, []
     how = {name: getattr(options, name) for name in ("full", "force", "changed")}
+    how["full"] |= options.quick and bool(options.names)  # a heavy one's quick run takes seconds
     tasks: dict[str, tuple[Callable, tuple]] = {}
     if with_ledger and not (is_same := _ledger_is_written(out, force=options.force)):
         tasks[LEDGER] = ledger.make, ()

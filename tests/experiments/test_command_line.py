@@ -192,8 +192,13 @@ def test_a_heavy_experiment_is_redrawn_and_says_when_and_where_it_ran(rewrite, c
     assert main(["verify", "toy"]) == 0
     assert len(runs()) == 1
     assert main(["verify", "toy", "--full"]) == 0
+    assert main(["run", "--quick"]) == 0
+    assert "redrawn from" in capsys.readouterr().out
+    assert len(runs()) == 2
     assert main(["run", "toy", "--quick"]) == 0
     assert len(runs()) == 3
+    assert main(["verify", "toy", "--quick"]) == 0
+    assert len(runs()) == 4
 
 
 def test_written_files_hold_no_path_and_can_be_read_by_others(tmp_path):

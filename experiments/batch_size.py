@@ -39,7 +39,7 @@ class Config:
     path_steps: int = 256
 
 
-QUICK = Config(batch_sizes=(16, WHOLE), learning_rates=(0.1,), seeds=2, epochs=3)
+QUICK = Config(batch_sizes=(16,), learning_rates=(0.1,), seeds=2, epochs=3)
 DATA = ("digits",)
 WHOLE_RUN = ("noise", "bias")  # of all batch sizes
 UNREPEATED = ("seconds_per_step",)

@@ -56,7 +56,7 @@ class Config:
     surface_steps: int = 500
 
 
-QUICK = Config(rules=("gradient descent", "Adam"), learning_rates=(0.01,), seeds=2, epochs=1)
+QUICK = Config(rules=("Adam",), learning_rates=(0.01,), seeds=2, epochs=1)
 DATA = ("mnist",)
 TOLERANCES = {
     "valley": (1e-9, 1e-12),

@@ -57,7 +57,7 @@ class Config:
             raise ValueError(f"training_share={self.training_share} must be between 0 and 1")
 
 
-QUICK = Config(penalties=("L1", "proximal L1"), strengths=(0.0, 1e-3), seeds=2, epochs=50)
+QUICK = Config(penalties=("proximal L1",), strengths=(0.0, 1e-3), seeds=2, epochs=50)
 DATA = ("digits",)
 TOLERANCES = {
     "test_loss": (0.05, 0.02),

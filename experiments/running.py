@@ -76,9 +76,7 @@ def run_one(
 
 
 def is_heavy(experiment: Experiment, config: Any) -> bool:
-    """Whether its full run takes hours; then a whole quick run redraws it too. Settings of one's own
-    are computed.
-    """
+    """Whether its full run takes hours; a whole quick run redraws it too, then."""
     module = experiment.module
     return bool(getattr(module, "HEAVY", False)) and config in (module.Config(), module.QUICK)
 

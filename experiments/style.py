@@ -54,7 +54,9 @@ def save(figure: Figure, stem: pathlib.Path) -> None:
     """Writes stem.svg and stem.png without a date or a version in them."""
     png, svg = io.BytesIO(), io.BytesIO()
     with applied():
-        figure.draw_without_rendering()
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)
         figure.set_layout_engine("none")  # it is laid out, and need not be again for each kind
         figure.set_dpi(matplotlib.rcParams["savefig.dpi"])
         # by the canvases: `savefig` would draw it once more for each, to lay it out

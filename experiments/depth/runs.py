@@ -48,8 +48,9 @@ class Config:
 
 
 QUICK = Config(
-    depths=(1,), budgets=(60,), linear_depths=(0,), panels=("one hidden layer",), seeds=2, epochs=50
-)
+    depths=(1,), budgets=(240,), linear_depths=(0,), panels=("one hidden layer",),
+    seeds=2, epochs=50,
+)  # fmt: skip
 DATA = ()
 TOLERANCES = {
     "accuracy": (0.0, 0.1),

@@ -29,7 +29,7 @@ class Config:
     mnist_epochs: int = 2
 
 
-QUICK = Config(learning_rates=(1e-4, 0.01, 0.1, 100.0), seeds=2, epochs=10, mnist_epochs=1)
+QUICK = Config(learning_rates=(1e-4, 0.1, 100.0), seeds=2, epochs=10, mnist_epochs=1)
 DATA = ("digits", "mnist")
 WHOLE_RUN = ("digits_first_bad_step", "mnist_first_bad_step")  # a short run may end before
 STEADY = {"learning_rate": 0.3}  # above, runs amplify what another processor rounds otherwise

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 
 from experiments.ledger.register import answers
@@ -24,6 +25,7 @@ def flat(params):
     return jnp.concatenate([params[0]["kernel"].T.ravel(), params[2]["kernel"].T.ravel()])
 
 
+@jax.jit
 def forward(weights, x):
     """The outputs, and what the layers saved: x, z of the hidden layer, h, z of the outputs."""
     out, _, saved = MODEL.forward(network(weights), STATE, x[None], None, True)
@@ -39,16 +41,19 @@ def net_inputs(weights, x):
     return forward(weights, x)[1][3]
 
 
+@jax.jit
 def errors(weights, x, y):
     """E_o1 and E_o2: of a single output, half the mean squared error."""
     return losses.squared_error(outputs(weights, x)[:, None], y[:, None]) / 2
 
 
 @answers("cnn-forward-etotal")
+@jax.jit
 def total_error(weights, x, y):
     return losses.squared_error(outputs(weights, x), y)
 
 
+@jax.jit
 def grads_of(weights, x, y):
     return GRADIENT(network(weights), STATE, x[None], y[None], None)[1]
 
@@ -64,6 +69,7 @@ def bias_gradients(weights, x, y):
     return jnp.append(hidden["bias"], output["bias"])
 
 
+@functools.partial(jax.jit, static_argnames="steps")
 def path(weights, x, y, learning_rate, steps):
     """All eight weights after each step of gradient descent."""
     optimizer = optimizers.gradient_descent(learning_rate)
@@ -74,6 +80,7 @@ def stepped(weights, x, y, learning_rate):
     return path(weights, x, y, learning_rate, 1)[-1]
 
 
+@jax.jit
 def deltas(weights, x, y):
     """BP1 and BP2: what arrives behind each sigmoid on the way back, output layer first."""
     _, _, output, _ = network(weights)
@@ -139,6 +146,7 @@ def net_input_by_weight(weights, x, y):
 
 
 @answers("cnn-back-new-w1-w4-sequential")
+@jax.jit
 def new_hidden_weights_the_wrong_way(weights, x, y, learning_rate):
     """The backward pass meets the new W5 to W8, while the forward pass saw the old ones."""
     new = stepped(weights, x, y, learning_rate)

@@ -45,7 +45,7 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed)
 def test_the_rate_is_lowered_after_sixty_epochs():
     import jax.numpy as jnp
 
-    optimizer = learning_curves.stalling(True, 90, 10).optimizer
+    optimizer = learning_curves.stalling(0.02, 90, 10).optimizer
     state = optimizer.init(jnp.zeros(()))
     steps = []
     for _ in range(602):

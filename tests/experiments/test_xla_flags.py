@@ -9,9 +9,9 @@ from experiments import xla_flags
     ("version", "accelerators", "given", "expected"),
     [
         ("0.10.2", None, "",
-         "--xla_backend_optimization_level=2 --xla_cpu_use_fusion_emitters=false"),
+         "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"),
         ("0.10.2", None, "--xla_cpu_use_fusion_emitters=true",
-         "--xla_cpu_use_fusion_emitters=true --xla_backend_optimization_level=2"),
+         "--xla_cpu_use_fusion_emitters=true --xla_backend_optimization_level=0"),
         ("0.11.0", None, "--xla_a=1", "--xla_a=1"),
         ("0.10.2", None, "flags.txt", "flags.txt"),  # a file of flags
         ("0.10.2", "jax_plugins", "", ""),

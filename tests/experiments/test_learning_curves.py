@@ -1,6 +1,6 @@
 import pytest
 
-from experiments import learning_curves, results
+from experiments import learning_curves, results, style
 from tests.experiments.altered import change, statuses
 
 
@@ -40,6 +40,14 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed)
     custom = committed.sel(part)
     assert {statuses(learning_curves, custom)[claim] for claim in claims} == {"not judged"}
     learning_curves.draw(custom)
+
+
+def test_a_run_that_ends_before_the_rate_is_lowered_can_be_laid_out(committed, tmp_path):
+    quick = learning_curves.QUICK
+    few = committed.sel(
+        width=list(quick.widths), epoch=slice(quick.epochs), stall_epoch=slice(quick.epochs)
+    )
+    style.save(learning_curves.draw(few), tmp_path / "figure")  # a warning would be an error
 
 
 def test_the_rate_is_lowered_after_sixty_epochs():

@@ -88,6 +88,8 @@ def test_the_gradient_by_distance_is_that_of_autodiff(cell):
     ("settings", "message"),
     [
         ({"cells": ("GRU",)}, "cells are RNN; RNN, Glorot; LSTM, got 'GRU'"),
+        ({"readers": ("GRU",)}, "readers are RNN; LSTM, got 'GRU'"),
+        ({"cells": ()}, "cells lack a name, of RNN; RNN, Glorot; LSTM"),
         ({"gaps": (0, 10)}, "each at least 1"),
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
     ],

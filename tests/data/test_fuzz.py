@@ -32,7 +32,6 @@ TABLE = b"1,4,b\n0,2,a\n0.5,10,b\n"
 
 
 def read_idx(path):
-
     return idx.read(path, max_bytes=CAP).nbytes
 
 
@@ -79,7 +78,6 @@ MEMBERS = st.dictionaries(
 SIZES = st.sampled_from([0, 1, 4, 5, 2**16, 2**31, 2**32 - 1])
 CELLS = st.sampled_from(["1", "-2.5", "a", "", "nan", "?", '"', "1e99", " ", "\0", "é", "inf"])
 PACKED = st.sampled_from([bytes, gzip.compress])
-
 PAIR = [("a/1.png", b"png"), ("b/2.png", b"")]
 
 

@@ -12,11 +12,11 @@ def compile_quickly() -> None:
     """Has XLA spend less on each of them; before JAX starts.
 
     On a CPU, a quick experiment spends more on compiling hundreds of programs of an operation or
-    two than on running them. This takes most of that, and changes results by rounding at most: at
-    level 0 no multiplication and addition are fused. The programs of `jaxnn.train` say how they are
-    compiled. What the user has set in XLA_FLAGS stays. Since a flag that XLA does not know ends the
-    process, versions later than those that were tried do without, and so does JAX where it has
-    accelerators, which would heed one of them as well.
+    two than on running them. This takes more than half of that, and changes results by rounding at
+    most: at level 0 no multiplication and addition are fused. The programs of `jaxnn.train` say how
+    they are compiled. What the user has set in XLA_FLAGS stays. Since a flag that XLA does not know
+    ends the process, versions later than those that were tried do without, and so does JAX where it
+    has accelerators, which would heed one of them as well.
     """
     release = tuple(int(number) for number in importlib.metadata.version("jaxlib").split(".")[:2])
     has_accelerators = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))

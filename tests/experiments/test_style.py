@@ -46,6 +46,14 @@ def test_the_files_carry_no_date_and_no_version(tmp_path):
     assert b"Software" not in (tmp_path / "figure.png").read_bytes()
 
 
+def test_what_is_saved_is_laid_out(tmp_path):
+    figure, ax = style.subplots()
+    ax.set_ylabel("a label\n" * 8)
+    before = ax.get_position().x0
+    style.save(figure, tmp_path / "figure")
+    assert ax.get_position().x0 > before + 0.05
+
+
 def test_the_style_does_not_leak():
     import matplotlib
 

@@ -89,7 +89,8 @@ def run(options: argparse.Namespace, settings: Mapping[str, Any], *, jobs: int =
     print(_summary(outcomes, unjudged, failed))
     if is_whole and out == running.REPORTS and not (unjudged or failed):
         unchanged.remember(f"the whole run of {time.strftime('%Y-%m-%d')}", _data_folders(chosen))
-    return 1 if failed else WITHOUT_DATA if unjudged else 0
+    lacks_data = bool(unjudged) or any(outcome.lacks for outcome in outcomes)
+    return 1 if failed else WITHOUT_DATA if lacks_data else 0
 
 
 def select(names: Sequence[str]) -> tuple[list[Experiment], bool]:

@@ -138,7 +138,7 @@ def test_without_its_data_an_experiment_names_its_claims_and_the_rest_go_on(
 
 def test_data_that_were_missed_are_named_in_the_summary(rewrite, capsys):
     rewrite('DATA = ("digits",)', 'DATA = ("cifar10",)')
-    assert main(["run"]) == 0
+    assert main(["run"]) == 3
     assert "`python -m experiments data prepare cifar10` gets them" in capsys.readouterr().out
 
 

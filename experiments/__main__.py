@@ -1,10 +1,11 @@
-"""python -m experiments: see experiments/command_line.py."""
+"""python -m experiments: see experiments/commands/command_line.py."""
 
 import os
 import sys
 from collections.abc import Sequence
 
-from experiments import garbage, unchanged, xla_flags
+from experiments.process import garbage, xla_flags
+from experiments.record import unchanged
 
 
 def main(arguments: Sequence[str] | None = None, *, keep_compiled: bool = False) -> int:
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None, *, keep_compiled: bool = False)
         from jaxnn import compilation_cache
 
         compilation_cache.enable()
-    from experiments import command_line
+    from experiments.commands import command_line
 
     return command_line.main(arguments, jobs=(os.cpu_count() or 1) if keep_compiled else 1)
 

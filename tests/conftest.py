@@ -7,7 +7,7 @@ import jax
 import jaxtyping
 import pytest
 
-from experiments import garbage, xla_flags
+from experiments.process import garbage, xla_flags
 
 garbage.collect_rarely()
 xla_flags.compile_quickly()  # the tests have thousands of small programs

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from experiments import results
+from experiments.record import results
 from jaxnn import compilation_cache
 
 RUN = """

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 
-from jaxnn.data import catalog, published
+from jaxnn.data.published import catalog, release
 
 PAGE = (pathlib.Path(__file__).parents[1] / "docs" / "data.md").read_text("utf-8")
 
@@ -25,4 +25,4 @@ def test_every_data_set_and_variable_is_on_the_page():
     assert [name for name in catalog.names() if f"`{name}`" not in PAGE] == []
     for record in catalog.PUBLISHED.values():
         assert " + ".join(f"{size:,}" for size in record.sizes.values()) in PAGE
-    assert published.MIRROR in PAGE
+    assert release.MIRROR in PAGE

@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from experiments import results
 from experiments.benchmarks import (
     accelerator,
     cnn_run,
@@ -27,6 +26,7 @@ from experiments.benchmarks import (
     table,
 )
 from experiments.benchmarks.workload import Workload
+from experiments.record import results
 from jaxnn import data
 
 WORKLOADS: tuple[Workload, ...] = (

@@ -22,10 +22,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import report, results
 from experiments.benchmarks import frame, table
+from experiments.pages import report
+from experiments.record import results
 from jaxnn import compilation_cache, data, layers, losses, optimizers, train
-from jaxnn.train import layout
+from jaxnn.train.lanes import layout
 
 NAME, TITLE = "accelerator", "One device, and what it makes of more and more runs"
 DEFAULT = "float32, as JAX multiplies by default"

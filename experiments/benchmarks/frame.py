@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments import results
 from experiments.benchmarks.workload import Candidate, Workload
+from experiments.record import results
 
 LIMIT = 900  # seconds for one answer
 PATIENCE = 10  # seconds to end

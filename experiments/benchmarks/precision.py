@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from experiments import report, results
 from experiments.benchmarks import table
-from experiments.verdicts import paired_difference
+from experiments.claims.verdicts import paired_difference
+from experiments.pages import report
+from experiments.record import results
 from jaxnn import compilation_cache, data, layers, losses, optimizers, train
 
 NAME, TITLE = "precision", "What bfloat16 costs in accuracy"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments import report
 from experiments.benchmarks.workload import Goal, Workload
+from experiments.pages import report
 
 Line = dict[str, Any]
 BUSY = 0.1  # of the machine's time

@@ -21,7 +21,8 @@ from typing import Any
 
 import jax
 
-from experiments import garbage, machine, results
+from experiments.process import garbage, machine
+from experiments.record import results
 from experiments.train import command, watching
 from experiments.train.axes import UsageError
 from experiments.train.config import TrainConfig
@@ -86,7 +87,7 @@ def _train(task: Task, flags: TrainConfig, typed: str) -> None:
 
 def _show(task: Task, flags: TrainConfig) -> None:
     """Prints the table of every network of the command, and draws the one there is."""
-    from experiments import architecture  # matplotlib, which training does without
+    from experiments.train import architecture  # matplotlib, which training does without
 
     networks = networks_of(task)
     in_shape = task.dataset.train.inputs.shape[1:]

@@ -8,7 +8,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments import results, style
+from experiments.pages import style
+from experiments.record import results
 from experiments.train import outcome
 
 MOST_CURVES = 10

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
+from experiments.claims.verdicts import mean_interval
 from experiments.train.config import as_typed
-from experiments.verdicts import mean_interval
 
 MOST_DIVERGED = 20
 REPEATS = ("seed", "fold")  # runs of one setting

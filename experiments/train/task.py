@@ -4,12 +4,12 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from experiments import machine
+from experiments.process import machine
 from experiments.train import axes, setups
 from experiments.train.axes import UsageError
 from experiments.train.config import AXES, TrainConfig, as_typed
 from jaxnn import data, layers, train
-from jaxnn.train.axes import Grid
+from jaxnn.train.setup.axes import Grid
 
 DEFAULTS = TrainConfig()
 DRAWINGS = (".png", ".svg")  # of a drawing's file

@@ -1,17 +1,17 @@
 """Data sets by name, or from arrays, checked and ready for a run; without TensorFlow."""
 
 from jaxnn.data import toy
-from jaxnn.data.catalog import load, load_stream
 from jaxnn.data.dataset import Dataset, Examples, from_arrays
 from jaxnn.data.errors import DataCorruptError, DataNotFoundError
-from jaxnn.data.image_folder import from_image_folder
-from jaxnn.data.labels import class_weights, label_noise, noisy_labels, one_hot
-from jaxnn.data.min_max import MinMax, min_max
-from jaxnn.data.parts import autoencoding, hold_out, pooled, select, standardized
-from jaxnn.data.splits import SplitRows, balanced_rows, fold_rows, split_rows, subset_rows
-from jaxnn.data.standardize import Standardizer, standardizer
-from jaxnn.data.stream import Stream, from_source
-from jaxnn.data.table import from_csv
+from jaxnn.data.own.image_folder import from_image_folder
+from jaxnn.data.own.stream import Stream, from_source
+from jaxnn.data.own.table import from_csv
+from jaxnn.data.prepare.labels import class_weights, label_noise, noisy_labels, one_hot
+from jaxnn.data.prepare.min_max import MinMax, min_max
+from jaxnn.data.prepare.parts import autoencoding, hold_out, pooled, select, standardized
+from jaxnn.data.prepare.splits import SplitRows, balanced_rows, fold_rows, split_rows, subset_rows
+from jaxnn.data.prepare.standardize import Standardizer, standardizer
+from jaxnn.data.published.catalog import load, load_stream
 
 __all__ = [
     "DataCorruptError",

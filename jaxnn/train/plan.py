@@ -12,12 +12,12 @@ import numpy as np
 
 from jaxnn import flops
 from jaxnn.data import Dataset
-from jaxnn.train.axes import Grid, name_of
-from jaxnn.train.designs import Trials
-from jaxnn.train.groups import Group, grouped
-from jaxnn.train.hosts import Hosts
-from jaxnn.train.layout import How, Layout
-from jaxnn.train.run import Run
+from jaxnn.train.lanes.groups import Group, grouped
+from jaxnn.train.lanes.hosts import Hosts
+from jaxnn.train.lanes.layout import How, Layout
+from jaxnn.train.setup.axes import Grid, name_of
+from jaxnn.train.setup.designs import Trials
+from jaxnn.train.setup.run import Run
 
 
 @dataclasses.dataclass(frozen=True)

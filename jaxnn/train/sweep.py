@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from jaxnn.data import Dataset
-from jaxnn.train.axes import Grid
-from jaxnn.train.designs import Trials
-from jaxnn.train.execute import Options, Result, execute
-from jaxnn.train.lanes import Progress
-from jaxnn.train.layout import How
-from jaxnn.train.run import Run
+from jaxnn.train.lanes.execute import Options, Result, execute
+from jaxnn.train.lanes.lanes import Progress
+from jaxnn.train.lanes.layout import How
+from jaxnn.train.setup.axes import Grid
+from jaxnn.train.setup.designs import Trials
+from jaxnn.train.setup.run import Run
 
 
 def fit(

@@ -18,15 +18,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxnn.data import cache, catalog, published
+from jaxnn.data import cache
+from jaxnn.data.published import catalog, release
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _TFDS = pathlib.Path(os.environ.get("TFDS_DATA_DIR", _ROOT.parent / "shared" / "data" / "tfds"))
 _AT_HAND = [
     name
     for name in ("mnist", "fashion_mnist", "cats_vs_dogs", "simpsons_mnist")
-    if published.prepared_folder(catalog.PUBLISHED[name], _TFDS)
-    or published.raw_folder(catalog.PUBLISHED[name], _TFDS).is_dir()
+    if release.prepared_folder(catalog.PUBLISHED[name], _TFDS)
+    or release.raw_folder(catalog.PUBLISHED[name], _TFDS).is_dir()
 ]
 
 
@@ -52,7 +53,7 @@ class Site:
     arrays: dict[str, np.ndarray]
     form: str
 
-    def published(self, checksums: pathlib.Path) -> published.Published:
+    def published(self, checksums: pathlib.Path) -> release.Published:
         """The record with the checksums of the files as they are now, listed in that file."""
         lines = [
             f"http://127.0.0.1:{self.server.server_port}/{path.name}\t{path.stat().st_size}\t"
@@ -60,7 +61,7 @@ class Site:
             for path in sorted(self.files.iterdir())
         ]
         checksums.write_text("".join(lines))
-        return published.Published(
+        return release.Published(
             name="made_stripes",
             version="1.0.0",
             shape=self.arrays["train_inputs"].shape[1:],

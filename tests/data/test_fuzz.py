@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jaxnn import data
-from jaxnn.data import archives, cifar, idx
 from jaxnn.data.errors import DataCorruptError
+from jaxnn.data.published import archives, cifar, idx
 
 EXAMPLES = int(os.environ.get("JAXNN_FUZZ", "200"))
 CAP = 20_000  # bytes that a reader may make of a file

@@ -6,9 +6,12 @@ import textwrap
 
 import pytest
 
-import experiments
-from experiments import gradients, ledger, registry, running, store, suite, unchanged
-from experiments.ledger.register import Answer
+from experiments.claims import ledger
+from experiments.claims.ledger.register import Answer
+from experiments.commands import running, suite
+from experiments.course import neurons, registry
+from experiments.pages import gradients
+from experiments.record import store, unchanged
 
 TOY = '''
 """Does a ramp
@@ -27,8 +30,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments import style
-from experiments.verdicts import Verdict, verdict_on
+from experiments.claims.verdicts import Verdict, verdict_on
+from experiments.pages import style
 
 DATA = ("digits",)
 TOLERANCES = {"loss": (1e-6, 1e-7)}
@@ -93,7 +96,8 @@ def toy(tmp_path, monkeypatch):
     folder.mkdir()
     path = folder / "toy.py"
     path.write_text(textwrap.dedent(TOY).lstrip(), "utf-8")
-    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(folder)])
+    monkeypatch.setattr(neurons, "__path__", [*neurons.__path__, str(folder)])
+    monkeypatch.setattr(registry, "CHAPTERS", {"neurons": ("toy",)})
     monkeypatch.setattr(registry, "NAMES", ("toy",))
     monkeypatch.setattr(gradients, "write", lambda folder, jobs: True)  # takes a minute
     monkeypatch.setattr(store, "FOLDER", tmp_path / "store")
@@ -105,8 +109,8 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(ledger, "make", lambda: [TOY_ANSWER])
     importlib.invalidate_caches()
     yield path
-    sys.modules.pop("experiments.toy", None)
-    vars(experiments).pop("toy", None)
+    sys.modules.pop("experiments.course.neurons.toy", None)
+    vars(neurons).pop("toy", None)
 
 
 @pytest.fixture
@@ -117,8 +121,8 @@ def rewrite(toy):
         source = toy.read_text("utf-8")
         assert old in source
         toy.write_text(source.replace(old, new), "utf-8")
-        sys.modules.pop("experiments.toy", None)
-        vars(experiments).pop("toy", None)
+        sys.modules.pop("experiments.course.neurons.toy", None)
+        vars(neurons).pop("toy", None)
         importlib.invalidate_caches()
 
     return rewrite_fn

@@ -10,7 +10,7 @@ from flax import nnx
 
 from jaxnn import losses, modules, train
 from jaxnn.data import from_arrays
-from jaxnn.train import program
+from jaxnn.train.program import program
 
 random = np.random.default_rng(0)
 X = random.normal(size=(24, 5)).astype(np.float32)

@@ -8,7 +8,7 @@ from flax import nnx
 
 from jaxnn import losses, models, modules, optimizers, train
 from jaxnn.data import from_arrays
-from jaxnn.train import program
+from jaxnn.train.program import program
 
 IMAGE = (8, 8, 1)
 PAIRS = {

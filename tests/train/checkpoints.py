@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.train.checkpoint import Checkpoint
-from jaxnn.train.part import Part
+from jaxnn.train.saving.checkpoint import Checkpoint
+from jaxnn.train.saving.part import Part
 
 IDENTITY = {
     "setup": "digits_mlp",

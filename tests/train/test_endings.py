@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
-from jaxnn.train import evaluation, program
+from jaxnn.train.program import evaluation, program
 
 
 def regression(learning_rate, scale=1.0, epochs=40, stops=False, maximize=False, patience=3):

@@ -22,7 +22,7 @@ def on_chunk(done):
     assert done.num_epochs == 20
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
-from jaxnn.train import layout
+from jaxnn.train.lanes import layout
 layout.MIN_CHUNKS, layout.MIN_CHUNK_SECONDS = 50, 0
 points = np.random.default_rng(0).normal(size=(400, 2))
 dataset = data.from_arrays(points, (points[:, 0] > 0).astype(int), points[:4], [0, 1, 0, 1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
-from jaxnn.train import execute, layout
+from jaxnn.train.lanes import execute, layout
 
 pytestmark = pytest.mark.usefixtures("no_type_checker")
 

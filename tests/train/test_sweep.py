@@ -7,7 +7,8 @@ import optax
 import pytest
 
 from jaxnn import data, layers, losses, optimizers, regularizers, train
-from jaxnn.train import layout, samples
+from jaxnn.train.lanes import layout
+from jaxnn.train.program import samples
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 

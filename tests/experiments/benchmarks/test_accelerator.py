@@ -6,7 +6,7 @@ import pytest
 
 from experiments.benchmarks import accelerator
 from jaxnn import layers, losses, optimizers, train
-from jaxnn.train import layout
+from jaxnn.train.lanes import layout
 
 
 def tiny(learning_rate):

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import results
+from experiments.record import results
 from experiments.train import setups, task, watching
 from experiments.train.__main__ import main
 from jaxnn import data, train
-from jaxnn.train import program
+from jaxnn.train.program import program
 
 SMALL = ["--epochs", "2", "--hidden", "8", "--train-size", "128"]
 

@@ -1,0 +1,31 @@
+import os
+
+import pytest
+
+from experiments.process import side_by_side
+from jaxnn import data
+
+
+def square(number):
+    print(f"squared {number}")
+    if number < 0:
+        raise data.DataNotFoundError(f"no root of {number}")
+    return number**2, os.getpid()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_and_words_come_in_the_order_in_which_they_are_asked_for(jobs, capfd):
+    tasks = {name: (square, (number,)) for name, number in {"a": 1, "b": 2, "c": -1}.items()}
+    with side_by_side.results_of(tasks, jobs) as result_of:
+        (four, second), (one, first) = result_of("b"), result_of("a")
+        with pytest.raises(data.DataNotFoundError, match="no root of -1"):
+            result_of("c")
+    assert (one, four) == (1, 4)
+    assert (os.getpid() in {first, second}) == (jobs == 1)
+    printed = capfd.readouterr().out
+    assert printed.index("squared 2") < printed.index("squared 1")
+
+
+def test_nothing_is_done_that_is_not_asked_for_where_there_is_one_job():
+    with side_by_side.results_of({"a": (pytest.fail, ("was called",))}, 1):
+        pass

@@ -1,0 +1,100 @@
+"""Two processes share a sweep, and both answer with all of it."""
+
+import pathlib
+import socket
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from jaxnn import data, layers, losses, optimizers, train
+from jaxnn.train.lanes.hosts import Hosts
+
+ROOT = pathlib.Path(__file__).parents[3]
+PROCESS = """
+import pathlib, sys
+import jax
+address, index, folder = sys.argv[1:]
+jax.distributed.initialize(address, 2, int(index))
+from tests.train.test_hosts import trained
+trained(pathlib.Path(folder), int(index))
+"""
+
+
+def setup(learning_rate, width=4):
+    return train.Run(
+        model=layers.serial(
+            layers.dense(width), layers.batch_norm(), layers.dropout(0.2), layers.dense(3)
+        ),
+        loss=losses.softmax_cross_entropy, optimizer=optimizers.momentum(learning_rate, 0.9),
+        epochs=4, batch_size=10,
+    )  # fmt: skip
+
+
+def trained(folder, index):
+    """What one of the processes does: three sweeps and a run, saved under its number."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60, dtype=np.int32) % 3
+    points = rng.normal(size=(60, 2)).astype(np.float32) + labels[:, None].astype(np.float32)
+    dataset = data.from_arrays(points[:40], labels[:40], points[40:], labels[40:])
+    rates = [0.01, 0.02, 1e30]
+    history, params = train.sweep(
+        setup, dataset, learning_rate=rates, seed=range(3), return_params=True,
+        checkpoint_dir=folder / "sweep",
+    )  # fmt: skip
+    again = train.sweep(
+        setup, dataset, learning_rate=rates, seed=range(3), checkpoint_dir=folder / "sweep"
+    )
+    structures = train.sweep(setup, dataset, learning_rate=0.01, width=[4, 5, 6])
+    spread = train.fit(setup, dataset, learning_rate=0.01, lanes="data")
+    arrays = {
+        "loss": history.test_loss.values,
+        "again": again.test_loss.values,
+        "bad_step": history.first_bad_step.values,
+        "bad_loss": history.first_bad_loss.values,
+        "bad_leaf": history.first_bad_leaf.values,
+        "kernel": params[0]["kernel"],
+        "structures": structures.test_loss.values,
+        "spread": spread.history.test_loss.values,
+    }
+    np.savez(folder / f"{index}.npz", **arrays)
+
+
+def test_two_processes_give_the_bits_of_one(tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    together = tmp_path / "together"
+    together.mkdir()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, address, str(index), str(together)],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for index in (0, 1)
+    ]  # fmt: skip
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        trained(tmp_path, 9)  # meanwhile, alone
+    alone = np.load(tmp_path / "9.npz")
+    for index, process in enumerate(processes):
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        shared = np.load(together / f"{index}.npz")
+        for name in alone:
+            tolerance = 1e-5 if name == "spread" else 0
+            assert shared[name].dtype == alone[name].dtype
+            np.testing.assert_allclose(
+                shared[name], alone[name], rtol=tolerance, err_msg=f"{name}, process {index}"
+            )
+    assert {path.name for path in (together / "sweep").glob("process_*")} == {
+        "process_0", "process_1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_every_lane_is_run_by_one_process(count):
+    lanes = [train.axes.Lane(n, (n,), (), {}, train.axes.DataSettings()) for n in range(7)]
+    shares = [Hosts(index, count, (7,)).own(lanes) for index in range(count)]
+    assert sorted(lane.number for share in shares for lane in share) == list(range(7))

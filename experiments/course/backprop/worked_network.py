@@ -124,69 +124,38 @@ def draw(results: xr.Dataset) -> Figure:
     return figure
 
 
+_PLACES = {"x1": (0, 1), "x2": (0, 0), "h1": (1, 1), "h2": (1, 0), "o1": (2, 1), "o2": (2, 0)}
+_EDGES = ("x1 h1", "x2 h1", "x1 h2", "x2 h2", "h1 o1", "h2 o1", "h1 o2", "h2 o2")
+
+
 def _draw_the_network(ax, results) -> None:
-    places = {"x1": (0, 1), "x2": (0, 0), "h1": (1, 1), "h2": (1, 0), "o1": (2, 1), "o2": (2, 0)}
-    values = {
-        str(n): float(v) for n, v in zip(results.quantity.values, results.value.values, strict=True)
-    }
-    inputs = claims()["cnn-back-new-etotal"].inputs["x"]
-    values |= {"x1": inputs[0], "x2": inputs[1]}
-    arrows = [
-        ("x1", "h1"),
-        ("x2", "h1"),
-        ("x1", "h2"),
-        ("x2", "h2"),
-        ("h1", "o1"),
-        ("h2", "o1"),
-        ("h1", "o2"),
-        ("h2", "o2"),
-    ]
+    names, values = results.quantity.values, results.value.values
+    shown = {str(name): float(value) for name, value in zip(names, values, strict=True)}
+    shown |= dict(zip(("x1", "x2"), claims()["cnn-back-new-etotal"].inputs["x"], strict=False))
     news = results.new_weight.isel(way=0).values
-    for name, (source, target), old, new in zip(
-        results.number.values, arrows, results.weight.values, news, strict=True
-    ):
-        (x0, y0), (x1, y1) = places[source], places[target]
-        ax.annotate(
-            "",
-            (x1, y1),
-            (x0, y0),
-            zorder=1,
-            arrowprops={"arrowstyle": "-|>", "color": "#999999", "shrinkA": 28, "shrinkB": 30},
-        )
-        share = 0.5 if y0 == y1 else 0.3
-        x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+    weights = zip(results.number.values, _EDGES, results.weight.values, news, strict=True)
+    for name, edge, old, new in weights:
+        _draw_an_edge(ax, edge, f"{name} {old:g}", f"{new:.6f}")
+    circle = {"boxstyle": "circle,pad=0.4", "facecolor": "#dcebf5", "edgecolor": "C0"}
+    for name, (x, y) in _PLACES.items():
         ax.text(
-            x,
-            y + 0.035,
-            f"{name} {old:g}",
-            ha="center",
-            va="bottom",
-            fontsize=12,
-            color="#555555",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
-        ax.text(
-            x,
-            y + 0.025,
-            f"{new:.6f}",
-            ha="center",
-            va="top",
-            fontsize=12,
-            color="C1",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
-    for name, (x, y) in places.items():
-        ax.text(
-            x,
-            y,
-            f"{name}\n{values[name]:.5g}",
-            ha="center",
-            va="center",
-            fontsize=12,
-            bbox={"boxstyle": "circle,pad=0.4", "facecolor": "#dcebf5", "edgecolor": "C0"},
+            x, y, f"{name}\n{shown[name]:.5g}", ha="center", va="center", fontsize=12, bbox=circle
         )
     ax.set(xlim=(-0.25, 2.25), ylim=(-0.25, 1.25), title="One step at learning rate 0.5")
     ax.axis("off")
+
+
+def _draw_an_edge(ax, edge: str, old: str, new: str) -> None:
+    """An arrow between two units, with its weight above and the updated one below."""
+    (x0, y0), (x1, y1) = (_PLACES[unit] for unit in edge.split())
+    arrow = {"arrowstyle": "-|>", "color": "#999999", "shrinkA": 28, "shrinkB": 30}
+    ax.annotate("", (x1, y1), (x0, y0), zorder=1, arrowprops=arrow)
+    share = 0.5 if y0 == y1 else 0.3
+    x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+    common = {"ha": "center", "fontsize": 12,
+              "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}  # fmt: skip
+    ax.text(x, y + 0.035, old, va="bottom", color="#555555", **common)
+    ax.text(x, y + 0.025, new, va="top", color="C1", **common)
 
 
 def _draw_the_digits(ax, results) -> None:

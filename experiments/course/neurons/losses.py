@@ -11,6 +11,8 @@ Expects:  (written before the first run) Huber's loss without |.| falls below ze
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -69,22 +71,18 @@ def run(config: Config) -> xr.Dataset:
 
 
 def _curves() -> xr.Dataset:
-    residual = jnp.arange(-120, 121) / 40
-    at, zero = residual[:, None], jnp.zeros((residual.size, 1))
-    ones = jnp.ones_like(residual)
+    return xr.merge([_curves_of_residuals(), _curves_of_classes()])
+
+
+def _curves_of_residuals() -> xr.Dataset:
     pairs = {
         "absolute": (losses.absolute_error, losses.absolute_error_vjp),
         "squared": (losses.squared_error, losses.squared_error_vjp),
         "Huber": (losses.huber, losses.huber_vjp),
     }
-    p = jnp.arange(1, 200) / 200
-    score = jnp.arange(-80, 81) / 40
-    target = jnp.broadcast_to(jnp.asarray([0.8, 0.2]), (p.size, 2))
-    both = jnp.stack([p, 1 - p], axis=1)
-    rows = claims()["bce-table-corrected"].inputs
-    charged = losses.binary_cross_entropy(
-        jnp.asarray(rows["predicted"]), jnp.asarray(rows["actual"])
-    )
+    residual = jnp.arange(-120, 121) / 40
+    at, zero = residual[:, None], jnp.zeros((residual.size, 1))
+    ones = jnp.ones_like(residual)
     named = {
         "regression": (("loss", "residual"), [f(at, zero) for f, _ in pairs.values()]),
         "regression_slope": (
@@ -96,6 +94,20 @@ def _curves() -> xr.Dataset:
             "residual",
             jnp.where(jnp.abs(residual) <= 1, residual**2 / 2, residual - 0.5),
         ),
+    }
+    return _labelled(named, {"loss": list(pairs), "residual": residual})
+
+
+def _curves_of_classes() -> xr.Dataset:
+    p = jnp.arange(1, 200) / 200
+    score = jnp.arange(-80, 81) / 40
+    target = jnp.broadcast_to(jnp.asarray([0.8, 0.2]), (p.size, 2))
+    both = jnp.stack([p, 1 - p], axis=1)
+    rows = claims()["bce-table-corrected"].inputs
+    charged = losses.binary_cross_entropy(
+        jnp.asarray(rows["predicted"]), jnp.asarray(rows["actual"])
+    )
+    named = {
         "cross_entropy": (
             ("label", "p"),
             [losses.binary_cross_entropy(p, jnp.full(p.shape, y)) for y in (0, 1)],
@@ -118,8 +130,6 @@ def _curves() -> xr.Dataset:
         "table": (("base", "row"), [charged, charged / math.log(10)]),
     }
     coords = {
-        "loss": list(pairs),
-        "residual": residual,
         "label": [0, 1],
         "p": p,
         "score": score,
@@ -128,6 +138,10 @@ def _curves() -> xr.Dataset:
         "base": ["e", "10"],
         "row": np.arange(8),
     }
+    return _labelled(named, coords)
+
+
+def _labelled(named: Mapping[str, Any], coords: Mapping[str, Any]) -> xr.Dataset:
     return xr.Dataset(
         {name: (dims, np.asarray(values)) for name, (dims, values) in named.items()},
         {name: np.asarray(values) for name, values in coords.items()},

@@ -2,9 +2,12 @@ import pathlib
 import re
 import shlex
 
+import pytest
+
 from experiments.train import axes, command
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
+PAGES = [README, README.with_name("CONTRIBUTING.md"), *README.parent.glob("docs/*.md")]
 
 
 def test_the_example_runs_and_learns():
@@ -15,11 +18,10 @@ def test_the_example_runs_and_learns():
     assert (names["result"] > 0.8).all()
 
 
-def test_every_file_that_it_links_is_there():
-    root = README.parent
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text("utf-8"))
-    assert links
-    assert [link for link in links if not (root / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_links_is_there(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_every_training_command_that_it_shows_can_be_read():

@@ -24,6 +24,7 @@ class Dataset:
       classes: the name of each label 0, 1, ...; () for regression.
       scale: the run divides the inputs by it (255.0 maps uint8 pixels to [0, 1]).
       validation: examples to choose hyperparameters on, where some are held out.
+      features: the name of each feature of a table; () where they have none.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Dataset:
     classes: tuple[str, ...]
     scale: float
     validation: Examples | None = dataclasses.field(default=None, kw_only=True)
+    features: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
 
     def __repr__(self) -> str:
         inputs = self.train.inputs

@@ -14,7 +14,7 @@ _MAGIC = {
 }
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _CANDIDATES = ("utf-8", "cp949", "shift_jis", "gb18030", "cp1252")
-_LOOKED_AT = 1 << 24  # bytes by which an encoding is judged
+_LOOKED_AT = 1 << 16  # bytes by which an encoding is judged
 
 
 class Text(io.TextIOBase):
@@ -90,24 +90,36 @@ def _open(path: Path) -> Any:
 
 def _readings(path: Path) -> dict[str, str]:
     """What some telling words of the file are in each encoding that can read it."""
-    with _open(path) as raw:
-        content = raw.read(_LOOKED_AT)
+    content = _telling(path)
     if content[:2] in _MARKS:
         names: tuple[str, ...] = (_MARKS[content[:2]],)
-    elif b"\0" in content[:1000]:
-        names = ("utf-16-le", "utf-16-be")
     else:
-        names = _CANDIDATES
-    whole = len(content) < _LOOKED_AT
+        names = ("utf-16-le", "utf-16-be") if b"\0" in content else _CANDIDATES
     readings = {}
     for name in names:
         try:
-            text = content.decode(name, "strict" if whole else "ignore")
+            text = content.decode(name).strip("\ufeff")
         except UnicodeError:
             continue
-        line = next((line for line in text.splitlines() if not line.isascii()), text.split("\n")[0])
-        start = next((i for i, letter in enumerate(line) if not letter.isascii()), 0)
-        said = line[max(start - 8, 0) : start + 12]
-        if text.isprintable() or all(c.isprintable() or c in "\r\n\t\ufeff" for c in text[:9999]):
-            readings[name] = said.strip("\ufeff\r\n")
+        if all(letter.isprintable() or letter.isspace() for letter in text):
+            readings[name] = _words(text)
     return readings
+
+
+def _telling(path: Path) -> bytes:
+    """The first lines of the file that are not plain ASCII, or the last there are."""
+    content = b""
+    with _open(path) as raw:
+        while part := raw.read(_LOOKED_AT):
+            content = content[content.rfind(b"\n") + 1 :] + part  # beginning with a line
+            if not part.isascii() or b"\0" in part:
+                break
+    is_cut = len(content) >= _LOOKED_AT and b"\0" not in content
+    return content[: content.rfind(b"\n") + 1] or content if is_cut else content
+
+
+def _words(text: str) -> str:
+    lines = text.splitlines() or [""]
+    line = next((line for line in lines if not line.isascii()), lines[0])
+    start = next((i for i, letter in enumerate(line) if not letter.isascii()), 0)
+    return line[max(start - 8, 0) : start + 12]

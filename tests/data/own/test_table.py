@@ -272,6 +272,13 @@ def test_what_a_spreadsheet_writes_elsewhere_loads_as_the_message_says(
     assert data.from_csv(write(text), label=0, **settings).classes == loaded.classes
 
 
+def test_an_encoding_is_told_where_the_first_letter_of_it_comes_late(write):
+    path = write(("x,y\n" + "1,a\n" * 40_000 + "2,나\n" * 9).encode("cp949"))
+    with pytest.raises(data.DataCorruptError, match="encoding='cp949' reads '2,나'"):
+        data.from_csv(path)
+    assert data.from_csv(path, encoding="cp949").classes == ("a", "나")
+
+
 def test_a_file_packed_by_gzip_is_read(write):
     import gzip
 

@@ -239,6 +239,38 @@ def test_advice_on_splits_helps():
     ] * 2
 
 
+def test_advice_on_parts_and_labels_helps():
+    made = data.from_arrays(np.repeat(X, 3, axis=0), np.repeat(Y, 3))
+    held = data.hold_out(made, 3)
+    with pytest.raises(ValueError, match=r"3 validation examples already, .*: hold out once"):
+        data.hold_out(held, 2)
+    assert len(data.hold_out(made, 5).validation.labels) == 5
+    with pytest.raises(ValueError, match="pool first, and hold out then"):
+        data.pooled(held)
+    assert len(data.hold_out(data.pooled(made), 3).validation.labels) == 3
+    for wrong, follow in (
+        (Y[:, None], lambda y: y.reshape(-1)),
+        (Y.astype(float), lambda y: y.astype(int)),
+        (np.array(list("abcb")), lambda y: np.unique(y, return_inverse=True)[1]),
+    ):
+        for label_fn in (data.one_hot, data.class_weights):
+            with pytest.raises(TypeError, match=r"class indices \[n\] are needed"):
+                label_fn(wrong, 3)
+            np.testing.assert_array_equal(label_fn(follow(wrong), 3), label_fn(Y, 3))
+
+
+@pytest.mark.parametrize("scale_fn", [data.standardizer, data.min_max])
+def test_scaling_takes_numbers_alone(scale_fn):
+    for wrong, follow in (
+        (X.astype(object), lambda x: x.astype(np.float32)),
+        (X.astype(str), lambda x: x.astype(np.float32)),
+        (HIDDEN, lambda x: x.filled(3)),
+    ):
+        with pytest.raises(TypeError, match=r"needs numbers, got an array of (dtype|masked)"):
+            scale_fn(wrong)
+        np.testing.assert_array_equal(scale_fn(follow(wrong))(X), scale_fn(X)(X))
+
+
 def test_parts_of_a_table_keep_the_names_of_its_features():
     made = data.from_frame(pd.DataFrame({"a": [1.0, 2, 3, 5], "b": [0, 1, 0, 1]}))
     for part in (data.standardized(made), data.select(made, "train[:2]"), data.hold_out(made, 2)):

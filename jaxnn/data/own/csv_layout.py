@@ -167,7 +167,8 @@ def _says(cell: str, column: list[str]) -> str:
         return "name of numbers"
     if cell in column:
         return "row"
-    return "name of kinds" if len(set(column)) < len(column) else "nothing"
+    recurs = len(set(column)) < len(column)
+    return "name of kinds" if recurs or not all(map(_is_text, column)) else "nothing"
 
 
 def _may_name(numbers: Sequence[Any]) -> bool:

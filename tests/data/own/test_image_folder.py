@@ -246,3 +246,47 @@ def test_advice_for_folders_that_are_one_level_too_deep_helps(make):
     with pytest.raises(ValueError, match=f"give the path {path}/x"):
         data.from_image_folder(path)
     assert data.from_image_folder(path / "x").classes == ("a", "b")
+
+
+RENAMED = [  # refused; by which words; where the files go as they say
+    (["a/1.png", "a/2.png"], "put each class into a folder", ["a/1.png", "b/2.png"]),
+    (["a.1.png", "a.2.png"], "before the first dot", ["a.1.png", "b.2.png"]),
+    (["cat1.png", "dog1.png"], "into a folder of its own", ["cat/1.png", "dog/1.png"]),
+    (["cat1.png", "dog1.png"], r"before the last _", ["cat_1.png", "dog_1.png"]),
+    (["a/1.png", "b/1.png", "2.png"], "each into the folder of its class",
+     ["a/1.png", "b/1.png", "b/2.png"]),
+    (["a/new/1.png", "b/1.png"], "put the images right into it", ["a/1.png", "b/1.png"]),
+    (["train/a/1.png", "train/b/1.png", "more/a/2.png"], "into train, validation or test",
+     ["train/a/1.png", "train/b/1.png", "train/a/2.png"]),
+    (["train/a/1.png", "train/b/1.png", "val/a/1.png", "validation/b/1.png"], "join them",
+     ["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("names", "words", "moved"), RENAMED)
+def test_a_folder_that_is_put_in_order_as_a_message_advises_loads(make, names, words, moved):
+    path = make(names)
+    with pytest.raises(ValueError, match=words):
+        data.from_image_folder(path)
+    for name, new in zip(names, moved, strict=True):
+        (path / new).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).rename(path / new)
+    for folder in sorted(path.rglob("*"), reverse=True):
+        if folder.is_dir() and not list(folder.iterdir()):
+            folder.rmdir()
+    loaded = data.from_image_folder(path, size=4)
+    held = loaded.validation.labels if loaded.validation else ()
+    assert len(loaded.classes) == 2
+    assert len(loaded.train.labels) + len(held) == len(names)
+
+
+def test_other_advice_on_folders_helps(make):
+    path = make(SPLIT)
+    with pytest.raises(ValueError, match="leave it out"):
+        data.from_image_folder(path, test_size=2)
+    assert len(data.from_image_folder(path).test.labels) == 2
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(path / "train" / "a" / "0.tiff")
+    with pytest.raises(data.DataCorruptError, match="save it with 8 or 16 bits"):
+        data.from_image_folder(path)
+    Image.fromarray(np.full((4, 4), 32768, np.uint16)).save(path / "train" / "a" / "0.tiff")
+    assert (data.from_image_folder(path, size=4).train.inputs[0] == 128).all()

@@ -207,6 +207,79 @@ def test_a_table_that_is_not_one_is_named_with_row_and_remedy(write, text, setti
         data.from_csv(write(text), **settings)
 
 
+GIVES = [  # refused; by which words; the file or the settings after the advice; what comes out
+    ("x;y\n1,5;a\n3,5;b\n", "delimiter=';' and decimal", {"delimiter": ";", "decimal": ","},
+     [[1.5], [3.5]]),
+    ("x\ty\n1\ta\n3\tb\n", r"delimiter='\\t'", {"delimiter": "\t"}, [[1], [3]]),
+    ('x,k\n"1,234",a\n"2,345",b\n', 'decimal="." where', {"decimal": "."}, [[1234], [2345]]),
+    ('x,k\n"1,234",a\n"2,345",b\n', 'decimal="," where', {"decimal": ","}, [[1.234], [2.345]]),
+    ('x,k\n"1,5",a\n"2,25",b\n', 'give decimal=","', {"decimal": ","}, [[1.5], [2.25]]),
+    ("0,1,2\n5,6,0\n7,8,1\n", "give header=True", {"header": True}, [[5, 6], [7, 8]]),
+    ("0,1,2\n5,6,0\n", "or header=False", {"header": False}, [[0, 1], [5, 6]]),
+    ("1.5,2\n3,4\n", "give header=False", {"header": False}, [[1.5], [3]]),
+    ("a,2019,2020,k\n1,2,3,a\n1,2,3,b\n", "give header=True", {"header": True},
+     [[1, 2, 3], [1, 2, 3]]),
+    ("k,x\na,1\nb,\na,3\n", "missing='mean'", {"missing": "mean"}, [[1], [2], [3]]),
+    ("k,x\na,1\nb,\na,3\nb,8\n", "'median' fills", {"missing": "median"}, [[1], [3], [3], [8]]),
+    ("k,x\na,1\nb,\na,3\nb,4\n", "missing='drop'", {"missing": "drop"}, [[1], [3], [4]]),
+    ("k,x,y\na,1,5\nb,,6\n", r"drop=\['x'\] the columns", {"drop": ["x"]}, [[5], [6]]),
+    ("k,x\na,1\n,2\nb,3\n", "any missing= leaves", {"missing": "mean"}, [[1], [3]]),
+    ("k,x\na,1\nb,\n", "missing='drop'", {"missing": "mean"}, [[1], [1]]),
+    ("k,x,y\na,u,1\nb,v,2\n", r"drop=\['x'\] leaves", {"drop": ["x"]}, [[1], [2]]),
+    ("k,x,y\na,u,1\nb,v,2\n", r"categories=\['x'\]", {"categories": ["x"]},
+     [[1, 0, 1], [0, 1, 2]]),
+    ("k,x,y\na,5%,1\nb,7%,2\n", r"categories=\['x'\]", {"categories": ["x"]},
+     [[1, 0, 1], [0, 1, 2]]),
+    ("k,x,y\na,,1\nb,,2\n", r"holds nothing: drop=\['x'\]", {"drop": ["x"]}, [[1], [2]]),
+    ("k,x,y\na,1e39,1\nb,1,2\n", r"drop=\['x'\]", {"drop": ["x"]}, [[1], [2]]),
+    ("k,x\n1,5\n1,6\n", "or give regression=True", {"regression": True}, [[5], [6]]),
+    ("k,x\na,5\na,6\n", "name the column of the labels by label=", {"label": "x",
+     "categories": ["k"]}, [[1], [1]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "words", "settings", "features"), GIVES)
+def test_settings_that_a_message_advises_help(write, text, words, settings, features):
+    first = {"regression": True} if "2019" not in text and "header" in settings else {}
+    first |= {"label": 0} if text.startswith("k") else {}
+    wrong = {"header": True} if text.startswith("1.5") else {}
+    with pytest.raises(data.DataCorruptError, match=words):
+        data.from_csv(write(text), **first, **wrong)
+    loaded = data.from_csv(write(text), **{**first, **settings})
+    np.testing.assert_array_equal(loaded.train.inputs, np.array(features, np.float32))
+
+
+@pytest.mark.parametrize("regression", [True, False])
+def test_numbers_that_may_be_no_classes_are_what_the_user_says(write, regression):
+    with pytest.raises(data.DataCorruptError, match=r"regression=True .* or regression=False"):
+        data.from_csv(write(MANY))
+    loaded = data.from_csv(write(MANY), regression=regression)
+    assert loaded.train.labels.tolist() == list(range(200))
+    assert len(loaded.classes) == (0 if regression else 200)
+
+
+MENDED = [  # refused; by which words; mended as they say; what comes out
+    ('1,2,s\n3,4,"b\n5,6,s\n7,8,b"\n', "take both quotes out", "1,2,s\n3,4,b\n5,6,s\n7,8,b\n",
+     [[1, 2], [3, 4], [5, 6], [7, 8]]),
+    ('1,2,s\n3,4,"b\n', "take the quote out", "1,2,s\n3,4,b\n", [[1, 2], [3, 4]]),
+    ("1,2,a\n1,b\n", "mend it", "1,2,a\n1,0,b\n", [[1, 2], [1, 0]]),
+    ("x,k\n1,2,b\n2,3,a\n", "name every column", "x,y,k\n1,2,b\n2,3,a\n", [[1, 2], [2, 3]]),
+    ("x,k\n1,a,\n2,b,note\n", "or empty that cell", "x,k\n1,a,\n2,b,\n", [[1], [2]]),
+    ("x,x,k\n1,2,b\n2,3,a\n", "rename one", "x,y,k\n1,2,b\n2,3,a\n", [[1, 2], [2, 3]]),
+    ("t,k\n1700000001,a\n1700000003,b\n", "subtract the smallest", "t,k\n0,a\n2,b\n", [[0], [2]]),
+    ("x,k\n1,a\n4x,b\n", "mend these cells", "x,k\n1,a\n4,b\n", [[1], [4]]),
+    ("x,k\n", "add rows", "x,k\n1,a\n2,b\n", [[1], [2]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "words", "mended", "features"), MENDED)
+def test_a_file_that_is_mended_as_a_message_advises_loads(write, text, words, mended, features):
+    with pytest.raises(data.DataCorruptError, match=words):
+        data.from_csv(write(text))
+    loaded = data.from_csv(write(mended))
+    np.testing.assert_array_equal(loaded.train.inputs, np.array(features, np.float32))
+
+
 def test_advice_on_a_table_is_all_given_at_once_and_helps(write):
     """As that of the Titanic: gaps in the age, texts in five columns."""
     rows = [

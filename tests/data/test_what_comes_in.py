@@ -129,6 +129,13 @@ def test_what_would_be_lost_on_the_way_in_is_refused(inputs, labels, error, mess
         data.from_arrays(inputs, labels)
 
 
+def test_what_is_masked_in_a_stream_is_refused_when_it_is_fetched():
+    made = data.from_source((HIDDEN, Y))
+    made.fetch(np.array([0, 2]))
+    with pytest.raises(ValueError, match=r"example 1 of stream: .*\[0, 1\] is masked"):
+        made.fetch(np.array([0, 1]))
+
+
 def test_classes_that_are_given_twice_or_not_at_all_are_refused():
     with pytest.raises(ValueError, match="classes names 'a' 2 times: name each once"):
         data.from_arrays(X, Y, classes=["a", "b", "a"])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import PIL
 from jaxtyping import UInt8
-from PIL import Image, ImageCms, ImageColor, ImageOps
+from PIL import Image, ImageColor, ImageOps
 
 from jaxnn.data.errors import DataCorruptError
 from jaxnn.data.images import MAX_PIXELS
@@ -103,9 +103,6 @@ def _opaque(image: Any, form: str | None, background: Background) -> Any:
     """Mode L or RGB."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _eight_bits(image, form, background)
-    if image.mode == "LAB":
-        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
     if image.mode in ("La", "RGBa"):
         image = image.convert(image.mode.upper())
     if not image.has_transparency_data:

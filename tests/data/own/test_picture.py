@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -73,6 +75,30 @@ def test_what_is_transparent_lies_on_the_background(kind, background):
     np.testing.assert_array_equal(seen(content, background=background), expected)
     grey = np.asarray(Image.fromarray(expected).convert("L"))
     np.testing.assert_array_equal(seen(content, 1, background)[..., 0], grey)
+
+
+def png_of_16_bits(pixels, clear):
+    """Pillow writes no colours of 16 bits."""
+
+    def chunk_fn(kind, content):
+        check = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join([
+        chunk_fn(b"IHDR", header), chunk_fn(b"tRNS", struct.pack(">3H", *clear)),
+        chunk_fn(b"IDAT", zlib.compress(rows)), chunk_fn(b"IEND", b""),
+    ])  # fmt: skip
+
+
+def test_one_colour_of_16_bits_is_transparent():
+    pixels = np.zeros((8, 8, 3), np.uint16)
+    pixels[:, 4:] = [0x1234, 0x5678, 0x9ABC]
+    actual = seen(png_of_16_bits(pixels, pixels[0, 7]), background=BLUE)
+    assert actual[0, 0].tolist() == [0, 0, 0]
+    assert actual[0, 7].tolist() == list(BLUE)
 
 
 def test_half_a_colour_mixes_with_the_background():

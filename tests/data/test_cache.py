@@ -110,6 +110,28 @@ def test_no_flipped_byte_of_a_header_changes_what_is_loaded(source, build):
     assert build.calls > 50
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda manifest: {**manifest, "sha256": {}},
+        lambda manifest: {**manifest, "sha256": {"inputs": manifest["sha256"]["inputs"]}},
+        lambda manifest: {**manifest, "sha256": None},
+        lambda manifest: {**manifest, "sha256": list(manifest["sha256"])},
+        lambda manifest: {"source": manifest["source"]},
+        lambda manifest: [manifest],
+        lambda manifest: "manifest",
+        lambda manifest: None,
+    ],
+)
+def test_a_manifest_that_is_not_whole_is_built_again(source, build, damage):
+    load(source, build)
+    path = source / "jaxnn_cache" / "manifest.json"
+    path.write_text(json.dumps(damage(json.loads(path.read_text()))))
+    load(source, build)
+    load(source, build)
+    assert build.calls == 2
+
+
 @pytest.mark.parametrize("name", ["inputs.npy", "manifest.json"])
 def test_a_file_that_is_missing_is_built_again(source, build, name):
     load(source, build)

@@ -161,6 +161,8 @@ def place(tmp_path_factory):
 def test_whatever_a_file_holds_it_is_read_or_refused_by_name(place, form):
     read, contents = READERS[form]
     outcomes = {"read": 0, "refused": 0}
+    (place / "fuzzed").write_bytes(WHOLE[form])
+    read(place / "fuzzed")  # which may import what reads it
 
     @settings(
         max_examples=EXAMPLES, deadline=None, database=None,

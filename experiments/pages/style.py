@@ -4,6 +4,7 @@ import contextlib
 import io
 import itertools
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from matplotlib.text import Text
 from experiments.record import results
 
 _STYLE = pathlib.Path(__file__).with_name("jaxnn.mplstyle")
+_ROUNDING = 0.01  # of a point: no eye sees it, and it is more than another rounding makes
 _PERCENTILES = {"range": (0.0, 1.0), "quartiles": (0.25, 0.75)}
 
 
@@ -52,6 +54,12 @@ def note(text: str) -> Figure:
 
 def save(figure: Figure, stem: pathlib.Path) -> None:
     """Writes stem.svg and stem.png without a date or a version in them."""
+    for suffix, content in rendered(figure).items():
+        results.write(stem.with_suffix(suffix), content)
+
+
+def rendered(figure: Figure) -> dict[str, bytes]:
+    """The figure as the files `.svg` and `.png`."""
     png, svg = io.BytesIO(), io.BytesIO()
     with applied():
         layout = figure.get_layout_engine()
@@ -62,8 +70,22 @@ def save(figure: Figure, stem: pathlib.Path) -> None:
         # by the canvases: `savefig` would draw it once more for each, to lay it out
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
-    results.write(stem.with_suffix(".svg"), svg.getvalue())
-    results.write(stem.with_suffix(".png"), png.getvalue())
+    return {".svg": svg.getvalue(), ".png": png.getvalue()}
+
+
+def looks_alike(svg: bytes, other: bytes) -> bool:
+    """Whether two files show the same, but for another processor's rounding of coordinates."""
+    if svg == other:
+        return True
+    (rest, numbers), (other_rest, other_numbers) = map(_coordinates, (svg, other))
+    return rest == other_rest and np.allclose(numbers, other_numbers, rtol=0, atol=_ROUNDING)
+
+
+def _coordinates(svg: bytes) -> tuple[list[str], list[float]]:
+    """What stands around the numbers of a drawing, and the numbers."""
+    text = re.sub(r"\b[a-z][0-9a-f]{10}\b", "", svg.decode())  # names by the sum of a path
+    number = r"(?<![\w#.-])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+    return re.split(number, text), [float(found) for found in re.findall(number, text)]
 
 
 def band(

@@ -1,4 +1,5 @@
 import pickle
+import types
 
 import numpy as np
 import pytest
@@ -124,25 +125,19 @@ def test_figures_show_every_function_of_the_sheet(monkeypatch):
 
 
 def test_the_command_writes_the_report_and_the_index(toy, tmp_path, capsys, monkeypatch):
-    def write(folder, jobs):
-        folder.mkdir(parents=True)
-        (folder / "README.md").write_text("page", "utf-8")
-        return True
-
-    monkeypatch.setattr(gradients, "write", write)
     assert main(["gradients"]) == 0
     assert "all PASS" in capsys.readouterr().out
     index = (tmp_path / "reports" / "README.md").read_text("utf-8")
     assert "[The gradients, each before its judges](gradients/README.md)" in index
-    monkeypatch.setattr(gradients, "write", lambda folder, jobs: False)
+    failed = types.SimpleNamespace(passed=False, row=types.SimpleNamespace(name="relu"))
+    monkeypatch.setattr(gradients, "judge_all", lambda result_of: {"activations": [failed]})
+    monkeypatch.setattr(gradients, "page", lambda families: "page")
     assert main(["gradients"]) == 1
 
 
 def test_a_run_of_everything_writes_the_gradients_too(toy, monkeypatch):
     written = []
-    monkeypatch.setattr(
-        gradients, "write", lambda folder, jobs: written.append(folder.name) or True
-    )
+    monkeypatch.setattr(gradients, "write", lambda folder, rows: written.append(folder.name))
     main(["run", "toy"])
     main(["run", "--quick"])
     assert written == []

@@ -158,7 +158,8 @@ def _settle(
     held = compare.hold(experiment, (made.dataset, made.record), committed)
     differs = held.different_numbers
     if compare.lost_data(made.record, committed[1]):
-        outcome = _let_stand(experiment, folder, made.how, *held.remarks, differs=differs)
+        notes = [*held.remarks, "so all of it stands" if differs else ""]
+        outcome = _let_stand(experiment, folder, made.how, *notes, differs=differs)
         return outcome._replace(stands=True)
     if not differs:  # of the same numbers the present rules may make other verdicts
         by_the_same_rules = folders.judged(experiment, committed[0])

@@ -178,8 +178,8 @@ def _status(outcomes: Collection[Outcome]) -> int:
 
 def _summary(planned: Plan, outcomes: Mapping[str, Outcome]) -> str:
     counts = collections.Counter(outcomes[name].how for name in planned.configs)
-    done = ", ".join(f"{number} {how}" for how, number in counts.items()) or "none ran"
-    lines = [f"experiments: {done}"]
+    done = ", ".join(f"{number} {how}" for how, number in counts.items())
+    lines = [f"experiments: {done}"] if done else []
     lacking = sorted({name for outcome in outcomes.values() for name in outcome.lacks})
     if lacking:
         became = "stands as committed" if planned.how.into_reports else "is not judged"
@@ -205,7 +205,7 @@ def _beside_committed(outcomes: Mapping[str, Outcome]) -> str:
         rest = ", but for what could not be computed here" if _status(outcomes.values()) else ""
         return f"as committed{rest}"
     lines = [
-        f"  {name}{' (stands)' * outcome.stands}: {', '.join(outcome.differs)}"
+        f"  {name}{' (in part)' * outcome.stands}: {', '.join(outcome.differs)}"
         for name, outcome in differs.items()
     ]
     return "\n".join(["not as committed:", *lines])

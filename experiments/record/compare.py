@@ -68,7 +68,7 @@ def hold(experiment: Experiment, fresh: Result, committed: Result, *, quick: boo
     remarks = [f"{name} is not at hand, what rests on it is not compared" for name in missing]
     for dim, limit in {} if same else getattr(module, "STEADY", {}).items():
         remarks.append(f"{dim} above {limit:g} not compared: it amplifies another rounding")
-        numbers, before = (x.sel({dim: x[dim] <= limit}) for x in (numbers, before))
+        numbers, before = (_up_to(x, dim, limit) for x in (numbers, before))
     variables = compare(
         numbers,
         before,
@@ -83,6 +83,11 @@ def hold(experiment: Experiment, fresh: Result, committed: Result, *, quick: boo
     judged = not (quick or missing)
     verdicts = changed_verdicts(record["verdicts"], was["verdicts"]) if judged else []
     return Held(variables, problems, verdicts, remarks)
+
+
+def _up_to(dataset: xr.Dataset, dim: str, limit: float) -> xr.Dataset:
+    is_there = dim in dataset.dims  # it is not where nothing could be computed
+    return dataset.sel({dim: dataset[dim] <= limit}) if is_there else dataset
 
 
 def lost_data(record: Mapping[str, Any], was: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
+from experiments.commands import gradients_run
 from experiments.pages import gradients
 from experiments.record import results
 from jaxnn import activations, gradcheck
@@ -150,6 +151,16 @@ def test_the_committed_report_is_of_the_present_gradients(page):
     present = {line.split(" | ")[0]: line.split(" | ")[1] for line in _rows(page)}
     assert {line.split(" | ")[0]: line.split(" | ")[1] for line in _rows(committed)} == present
     assert "FAIL" not in committed
+
+
+def test_a_report_of_another_machine_says_the_same_with_other_errors(page):
+    other = page.replace("| 0 |", "| 3e-16 |").replace("| linear |", "| 2.0 |")
+    assert other != page
+    assert not gradients_run.says_the_same(other, page)
+    other = other.replace("## Made with", "## Made with\n\nanother machine")
+    assert gradients_run.says_the_same(other, page)
+    assert not gradients_run.says_the_same(other.replace("| PASS |", "| **FAIL** |", 1), page)
+    assert not gradients_run.says_the_same(other.replace("sigmoid", "logistic", 1), page)
 
 
 def _rows(page):

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 import subprocess
 import sys
 
@@ -53,6 +54,24 @@ def test_what_is_saved_is_laid_out(tmp_path):
     before = ax.get_position().x0
     style.save(figure, tmp_path / "figure")
     assert ax.get_position().x0 > before + 0.05
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "alike"),
+    [
+        (r'd="M \d+\.\d+', "000001", True),
+        (r'd="M \d+', "1", False),
+        (r"stroke: #", "0", False),
+        (r"<g ", "name", False),
+        (r"<!-- e", "e", False),  # the text of a label
+    ],
+)
+def test_drawings_are_alike_that_differ_by_rounding_alone(pattern, change, alike):
+    svg = style.rendered(example())[".svg"].decode()
+    changed, number = re.subn(pattern, lambda found: found[0] + change, svg, count=1)
+    assert number == 1
+    assert style.looks_alike(changed.encode(), svg.encode()) == alike
+    assert style.looks_alike(svg.encode(), svg.encode())
 
 
 def test_the_style_does_not_leak():

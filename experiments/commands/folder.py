@@ -38,7 +38,7 @@ def write(
     """Results, provenance, figure and page."""
     results.save(folder, dataset, record)
     provenance.write(folder, run)
-    _write_figure(folder, _drawn(experiment, dataset))
+    _draw(experiment, folder, dataset)
     results.write(folder / "README.md", report.page(experiment, record))
 
 
@@ -60,8 +60,8 @@ def bring_up_to_date(
     remarks = []
     if here != there and all((folder / name).exists() for name in _FIGURE):
         remarks.append(f"the figure is that of matplotlib {there}, here {here}")
-    elif not _shows(folder, drawn := _drawn(experiment, dataset)):
-        _write_figure(folder, drawn)
+    elif not _is_drawn(experiment, folder, dataset):
+        _draw(experiment, folder, dataset)
         differs.append("figure")
     page, path = report.page(experiment, record), folder / "README.md"
     if not path.exists() or path.read_text("utf-8") != page:
@@ -70,18 +70,15 @@ def bring_up_to_date(
     return Standing(record, differs, remarks)
 
 
-def _drawn(experiment: Experiment, dataset: xr.Dataset) -> dict[str, bytes]:
-    with style.applied():
-        return style.rendered(experiment.module.draw(dataset))
-
-
-def _shows(folder: pathlib.Path, drawn: Mapping[str, bytes]) -> bool:
-    """Whether the figure in the folder looks so."""
+def _is_drawn(experiment: Experiment, folder: pathlib.Path, dataset: xr.Dataset) -> bool:
+    """Whether the figure in the folder is what would be drawn."""
     if not all((folder / name).exists() for name in _FIGURE):
         return False
-    return style.looks_alike(drawn[".svg"], (folder / "figure.svg").read_bytes())
+    with style.applied():
+        drawn = style.svg(experiment.module.draw(dataset))
+    return style.looks_alike(drawn, (folder / "figure.svg").read_bytes())
 
 
-def _write_figure(folder: pathlib.Path, drawn: Mapping[str, bytes]) -> None:
-    for suffix, content in drawn.items():
-        results.write(folder / f"figure{suffix}", content)
+def _draw(experiment: Experiment, folder: pathlib.Path, dataset: xr.Dataset) -> None:
+    with style.applied():
+        style.save(experiment.module.draw(dataset), folder / "figure")

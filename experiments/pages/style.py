@@ -53,24 +53,37 @@ def note(text: str) -> Figure:
 
 
 def save(figure: Figure, stem: pathlib.Path) -> None:
-    """Writes stem.svg and stem.png without a date or a version in them."""
-    for suffix, content in rendered(figure).items():
-        results.write(stem.with_suffix(suffix), content)
+    """Writes stem.png and stem.svg without a date or a version in them."""
+    _lay_out(figure)
+    png = io.BytesIO()
+    with applied():
+        # by the canvases: `savefig` would draw it once more for each, to lay it out
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    results.write(stem.with_suffix(".png"), png.getvalue())
+    results.write(stem.with_suffix(".svg"), _svg(figure))
 
 
-def rendered(figure: Figure) -> dict[str, bytes]:
-    """The figure as the files `.svg` and `.png`."""
-    png, svg = io.BytesIO(), io.BytesIO()
+def svg(figure: Figure) -> bytes:
+    """The file stem.svg that save would write; the figure cannot be saved any more."""
+    _lay_out(figure)
+    return _svg(figure)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Once: it need not be again for each kind of file."""
     with applied():
         layout = figure.get_layout_engine()
         if layout is not None:
             layout.execute(figure)
-        figure.set_layout_engine("none")  # it is laid out, and need not be again for each kind
+        figure.set_layout_engine("none")
         figure.set_dpi(matplotlib.rcParams["savefig.dpi"])
-        # by the canvases: `savefig` would draw it once more for each, to lay it out
-        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
-    return {".svg": svg.getvalue(), ".png": png.getvalue()}
+
+
+def _svg(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    with applied():
+        FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None, "Creator": None})
+    return content.getvalue()
 
 
 def looks_alike(svg: bytes, other: bytes) -> bool:

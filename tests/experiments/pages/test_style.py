@@ -48,6 +48,11 @@ def test_the_files_carry_no_date_and_no_version(tmp_path):
     assert b"Software" not in (tmp_path / "figure.png").read_bytes()
 
 
+def test_the_drawing_to_compare_is_the_one_that_is_saved(tmp_path):
+    style.save(example(), tmp_path / "figure")
+    assert style.svg(example()) == (tmp_path / "figure.svg").read_bytes()
+
+
 def test_what_is_saved_is_laid_out(tmp_path):
     figure, ax = style.subplots()
     ax.set_ylabel("a label\n" * 8)
@@ -67,7 +72,7 @@ def test_what_is_saved_is_laid_out(tmp_path):
     ],
 )
 def test_drawings_are_alike_that_differ_by_rounding_alone(pattern, change, alike):
-    svg = style.rendered(example())[".svg"].decode()
+    svg = style.svg(example()).decode()
     changed, number = re.subn(pattern, lambda found: found[0] + change, svg, count=1)
     assert number == 1
     assert style.looks_alike(changed.encode(), svg.encode()) == alike

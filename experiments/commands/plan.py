@@ -13,7 +13,7 @@ from experiments.record.experiment import Experiment
 BUILD = results.ROOT / "build"
 LEDGER = "ledger"
 
-_FULL_RUNS = 2  # each trains on every core: one of them does so while the other compiles
+_FULL_RUNS = 2  # each trains on every core: one of them does while the other draws, say, on one
 
 
 @dataclasses.dataclass(frozen=True)

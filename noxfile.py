@@ -38,7 +38,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def experiments(session: nox.Session) -> None:
-    """Run every experiment and write reports/; arguments go to `python -m experiments`.
+    """Run every experiment, and write what is not as in reports/; arguments go to the command line.
 
     Status 3, all well but for data that are not at hand, passes: the last lines name them.
     """

@@ -183,6 +183,7 @@ def test_a_claim_is_answered_once_and_exists():
             "sigmoid-at-1: not judged here: no zoo",
         ),
         ({"status": "not judged", "measured": None}, True, "not judged here"),
+        ({"reason": "another"}, True, "not judged for another reason"),
     ],
 )
 def test_changes_name_what_is_not_as_committed(now, differs, line):

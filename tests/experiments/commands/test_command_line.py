@@ -33,8 +33,9 @@ def test_run_writes_results_figures_and_pages(tmp_path, capsys):
         if p.suffix != ".html" and p.parent.name != "assets"
     )
     names = ["README.md", "figure.png", "figure.svg", "results.json", "results.nc", "run.json"]
-    ledger = ["reports/ledger/README.md", "reports/ledger/results.json"]
-    assert written == ["reports/README.md", *ledger, *(f"reports/toy/{name}" for name in names)]
+    others = ["gradients/README.md", "ledger/README.md", "ledger/results.json"]
+    toy = [f"toy/{name}" for name in names]
+    assert written == [f"reports/{name}" for name in ["README.md", *others, *toy]]
     assert "2 claims: 1 reproduced, 1 erratum" in capsys.readouterr().out
     _, record = results.load(tmp_path / "reports" / "toy")
     assert record["config"]["learning_rates"] == [0.1, 1.0]
@@ -149,7 +150,7 @@ def test_with_changed_what_is_as_it_was_written_is_left_alone(tmp_path, rewrite,
     figure = tmp_path / "reports" / "toy" / "figure.svg"
     before = figure.stat().st_mtime_ns
     assert main(["run", "toy", "--changed"]) == 0
-    assert re.search("^toy +unchanged$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search("^1/1 +toy +0.0 s  unchanged$", capsys.readouterr().out, re.MULTILINE)
     assert figure.stat().st_mtime_ns == before
     rewrite('ylabel="loss"', 'ylabel="cost"')
     main(["run", "toy", "--changed"])
@@ -175,10 +176,11 @@ def test_after_a_whole_run_changed_asks_nothing_but_the_files(tmp_path, monkeypa
     assert "nothing changed since the whole run of" in capsys.readouterr().out
 
 
-def test_results_of_other_versions_are_made_again_and_it_is_said_why(toy, monkeypatch, capsys):
-    main(["run"])
+def test_results_of_other_versions_are_made_again_and_it_is_said_why(tmp_path, monkeypatch, capsys):
+    elsewhere = ["run", "toy", "--out", str(tmp_path / "elsewhere")]
+    main(elsewhere)
     monkeypatch.setattr(results, "versions", lambda: {**versions(), "jax": "0.0.1"})
-    assert main(["run"]) == 0
+    assert main(elsewhere) == 0
     assert f"again: made with jax {versions()['jax']}, here 0.0.1" in capsys.readouterr().out
     assert len(runs()) == 2
 

@@ -1,9 +1,11 @@
 import pickle
+import types
 
 import numpy as np
 import pytest
 
 from experiments.__main__ import main
+from experiments.commands import gradients_run
 from experiments.pages import gradients
 from experiments.record import results
 from jaxnn import activations, gradcheck
@@ -124,25 +126,19 @@ def test_figures_show_every_function_of_the_sheet(monkeypatch):
 
 
 def test_the_command_writes_the_report_and_the_index(toy, tmp_path, capsys, monkeypatch):
-    def write(folder, jobs):
-        folder.mkdir(parents=True)
-        (folder / "README.md").write_text("page", "utf-8")
-        return True
-
-    monkeypatch.setattr(gradients, "write", write)
     assert main(["gradients"]) == 0
     assert "all PASS" in capsys.readouterr().out
     index = (tmp_path / "reports" / "README.md").read_text("utf-8")
     assert "[The gradients, each before its judges](gradients/README.md)" in index
-    monkeypatch.setattr(gradients, "write", lambda folder, jobs: False)
+    failed = types.SimpleNamespace(passed=False, row=types.SimpleNamespace(name="relu"))
+    monkeypatch.setattr(gradients, "judge_all", lambda result_of: {"activations": [failed]})
+    monkeypatch.setattr(gradients, "page", lambda families: "page")
     assert main(["gradients"]) == 1
 
 
 def test_a_run_of_everything_writes_the_gradients_too(toy, monkeypatch):
     written = []
-    monkeypatch.setattr(
-        gradients, "write", lambda folder, jobs: written.append(folder.name) or True
-    )
+    monkeypatch.setattr(gradients, "write", lambda folder, rows: written.append(folder.name))
     main(["run", "toy"])
     main(["run", "--quick"])
     assert written == []
@@ -155,6 +151,16 @@ def test_the_committed_report_is_of_the_present_gradients(page):
     present = {line.split(" | ")[0]: line.split(" | ")[1] for line in _rows(page)}
     assert {line.split(" | ")[0]: line.split(" | ")[1] for line in _rows(committed)} == present
     assert "FAIL" not in committed
+
+
+def test_a_report_of_another_machine_says_the_same_with_other_errors(page):
+    other = page.replace("| 0 |", "| 3e-16 |").replace("| linear |", "| 2.0 |")
+    assert other != page
+    assert not gradients_run.says_the_same(other, page)
+    other = other.replace("## Made with", "## Made with\n\nanother machine")
+    assert gradients_run.says_the_same(other, page)
+    assert not gradients_run.says_the_same(other.replace("| PASS |", "| **FAIL** |", 1), page)
+    assert not gradients_run.says_the_same(other.replace("sigmoid", "logistic", 1), page)
 
 
 def _rows(page):

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 import subprocess
 import sys
 
@@ -47,12 +48,35 @@ def test_the_files_carry_no_date_and_no_version(tmp_path):
     assert b"Software" not in (tmp_path / "figure.png").read_bytes()
 
 
+def test_the_drawing_to_compare_is_the_one_that_is_saved(tmp_path):
+    style.save(example(), tmp_path / "figure")
+    assert style.svg(example()) == (tmp_path / "figure.svg").read_bytes()
+
+
 def test_what_is_saved_is_laid_out(tmp_path):
     figure, ax = style.subplots()
     ax.set_ylabel("a label\n" * 8)
     before = ax.get_position().x0
     style.save(figure, tmp_path / "figure")
     assert ax.get_position().x0 > before + 0.05
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "alike"),
+    [
+        (r'd="M \d+\.\d+', "000001", True),
+        (r'd="M \d+', "1", False),
+        (r"stroke: #", "0", False),
+        (r"<g ", "name", False),
+        (r"<!-- e", "e", False),  # the text of a label
+    ],
+)
+def test_drawings_are_alike_that_differ_by_rounding_alone(pattern, change, alike):
+    svg = style.svg(example()).decode()
+    changed, number = re.subn(pattern, lambda found: found[0] + change, svg, count=1)
+    assert number == 1
+    assert style.looks_alike(changed.encode(), svg.encode()) == alike
+    assert style.looks_alike(svg.encode(), svg.encode())
 
 
 def test_the_style_does_not_leak():

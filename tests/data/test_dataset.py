@@ -5,6 +5,8 @@ import pytest
 
 from jaxnn import data
 
+pytestmark = pytest.mark.quick
+
 X, Y = np.ones((4, 2), np.float32), np.array([0, 1, 2, 1])
 
 

@@ -12,6 +12,8 @@ from experiments.commands import plan
 from experiments.course import neurons, registry
 from experiments.pages import gradients
 from experiments.record import store, unchanged
+from jaxnn.data.published import release
+from jaxnn.train.program import compiling, program
 
 TOY = '''
 """Does a ramp
@@ -89,6 +91,25 @@ def judge(results: xr.Dataset) -> list[Verdict]:
 def _write_gradients(folder, families):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(gradients.page(families), "utf-8")
+
+
+QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+
+
+@pytest.fixture(autouse=True)
+def programs_are_compiled_quickly(monkeypatch):
+    """What a test trains is small: compiling it well would take twice as long as all else."""
+    monkeypatch.setattr(compiling, "FOR_CONVOLUTIONS", QUICKLY)
+    monkeypatch.setattr(compiling, "WITHOUT_CONVOLUTIONS", QUICKLY)
+    monkeypatch.setattr(program, "ONCE", QUICKLY)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_downloaded():
+    """Data that are not at hand are missed at once: nobody answers at the mirror's address."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(release.MIRROR, "http://127.0.0.1:9")
+        yield
 
 
 TOY_ANSWER = Answer("sigmoid-at-1", "reproduced", 0.731058)

@@ -5,6 +5,8 @@ from PIL import Image
 from jaxnn import data
 from jaxnn.data.own import image_folder
 
+pytestmark = pytest.mark.quick
+
 NESTED = ["b/2.png", "b/10.png", "a/1.jpg", "a/x.JPEG"]
 FLAT = ["b.2.png", "b.10.png", "a.1.jpg", "a.x.JPEG"]
 SPLIT = [f"train/{name}" for name in NESTED] + ["test/b/1.png", "test/a/1.png"]

@@ -54,6 +54,7 @@ LABELS = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("texts", "classes", "labels"), LABELS)
 def test_labels_that_are_equal_are_one_class_in_the_order_of_their_values(
     write, texts, classes, labels

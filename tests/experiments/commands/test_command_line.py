@@ -17,6 +17,7 @@ def runs():
     return registry.load("toy").module.RUNS
 
 
+@pytest.mark.quick
 def test_list_names_each_experiment_with_its_question_and_time(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
@@ -82,6 +83,7 @@ def test_quick_and_other_settings_leave_the_reports_alone(tmp_path):
     }
 
 
+@pytest.mark.quick
 def test_help_of_one_experiment_shows_its_settings(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["run", "toy", "--help"])
@@ -90,6 +92,7 @@ def test_help_of_one_experiment_shows_its_settings(capsys):
     assert "0.1,1.0" in printed
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -104,6 +107,7 @@ def test_what_cannot_be_done_is_said_before_any_work(arguments, message, capsys)
     assert not runs()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -119,6 +123,7 @@ def test_a_wrong_setting_is_refused(arguments, message, capsys):
     assert not runs()
 
 
+@pytest.mark.quick
 def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, capsys):
     (tmp_path / "file").write_text("here already")
     assert main(["run", "--out", str(tmp_path / "file")]) == 2
@@ -139,7 +144,8 @@ def test_without_its_data_an_experiment_names_its_claims_and_the_rest_go_on(
     assert (tmp_path / "reports" / "ledger" / "results.json").exists()
 
 
-def test_data_that_were_missed_are_named_in_the_summary(rewrite, capsys):
+def test_data_that_were_missed_are_named_in_the_summary(rewrite, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "none"))
     rewrite('DATA = ("digits",)', 'DATA = ("cifar10",)')
     assert main(["run"]) == 3
     assert "`python -m experiments data prepare cifar10` gets them" in capsys.readouterr().out

@@ -34,6 +34,7 @@ def test_every_gradient_appears_with_its_formula_from_the_docstring(page):
     assert page.count("| PASS |") == len(gradcheck.cases())
 
 
+@pytest.mark.quick
 def test_every_row_shows_a_formula_and_the_gradient_derived_from_it():
     rows = gradcheck.cases()
     assert all(row.shown for row in rows)
@@ -65,12 +66,14 @@ def test_a_wrong_gradient_fails():
     assert page.count("**FAIL**") == 1
 
 
+@pytest.mark.quick
 def test_a_gradient_that_loses_digits_in_float32_fails():
     row = gradcheck.cases("activations")[0]
     judged = gradients.Judged(row, REPORT, {**ERRORS, "float32": 2e-5})
     assert not judged.passed
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("error", "text"),
     [(0.0, "0"), (2.1e-16, "3e-16"), (9.5e-4, "1e-3"), (0.03, "3e-2"), (np.inf, "inf")],
@@ -79,6 +82,7 @@ def test_an_error_is_rounded_up_to_one_digit(error, text):
     assert gradients.bound(error) == text
 
 
+@pytest.mark.quick
 def test_every_scalar_activation_is_drawn_once():
     vector = {"softmax", "log_softmax", "maxout"}
     rules = {name for name in vars(activations) if f"{name}_vjp" in vars(activations)}
@@ -125,6 +129,7 @@ def test_figures_show_every_function_of_the_sheet(monkeypatch):
     assert [ax.get_title() for ax in figure.axes[:4]] == ["identity", "step", "softplus", ""]
 
 
+@pytest.mark.quick
 def test_the_command_writes_the_report_and_the_index(toy, tmp_path, capsys, monkeypatch):
     assert main(["gradients"]) == 0
     assert "all PASS" in capsys.readouterr().out

@@ -29,6 +29,7 @@ def test_results_and_words_come_in_the_order_in_which_they_are_asked_for(jobs, c
     assert printed.index("squared 2") < printed.index("squared 1")
 
 
+@pytest.mark.quick
 def test_nothing_is_done_that_is_not_asked_for_where_there_is_one_job():
     with side_by_side.results_of({"a": (pytest.fail, ("was called",))}, 1):
         pass

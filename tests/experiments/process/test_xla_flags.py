@@ -4,6 +4,8 @@ import pytest
 
 from experiments.process import xla_flags
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     ("version", "accelerators", "given", "expected"),

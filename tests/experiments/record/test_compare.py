@@ -6,6 +6,8 @@ import xarray as xr
 
 from experiments.record import compare
 
+pytestmark = pytest.mark.quick
+
 
 def dataset(values, **coords):
     coords = coords or {"seed": np.arange(np.shape(values)[0])}

@@ -23,8 +23,13 @@ def activation(function: Callable) -> Layer:
 
 def _layer_of(function: Callable, *, out_shape: Callable[[Shape], Shape]) -> Layer:
     plain = function.func if isinstance(function, functools.partial) else function
+
+    def forward(x):
+        return function(x), x
+
+    forward.__module__ = plain.__module__
     return stateless(
-        forward=lambda x: (function(x), x),
+        forward=forward,
         backward=vjp_of(function),
         name=plain.__name__,
         out_shape=out_shape,

@@ -8,6 +8,7 @@ from jaxnn.train.lanes.hosts import Hosts
 from jaxnn.train.lanes.layout import Layout, layout
 from jaxnn.train.program import program, samples, streaming
 from jaxnn.train.setup.axes import Grid, Lane, name_of
+from jaxnn.train.setup.default_metrics import measured
 from jaxnn.train.setup.run import Run
 
 
@@ -48,6 +49,7 @@ def grouped(setup: Callable, dataset: Dataset, grid: Grid) -> list[Group]:
     Raises:
       TypeError, ValueError: as `sweep`.
     """
+    setup = measured(setup, dataset)
     by_structure: dict[tuple, list[Lane]] = {}
     for lane in grid.lanes():
         by_structure.setdefault(lane.static, []).append(lane)

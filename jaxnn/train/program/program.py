@@ -339,7 +339,7 @@ def _train(run, carry, lane, epoch, batch, num_steps, scale):
     def step(carry):
         number = epoch * lane.num_batches + carry.sums.num_steps
         x, y = batch(carry.sums.num_steps)
-        x = x.astype(float_dtype()) / scale
+        x = run.as_inputs(x, scale)
         x, targets = run.training_batch(x, y, jax.random.fold_in(augment_key, number))
         (objective, aux), grads = gradient(
             carry.params, carry.state, x, targets, jax.random.fold_in(noise_key, number)
@@ -349,7 +349,7 @@ def _train(run, carry, lane, epoch, batch, num_steps, scale):
         new = optax.apply_updates(carry.params, updates), aux.state, opt_state
         kept = jax.tree.map(lambda old, new: jnp.where(is_bad, old, new), carry[:3], new)
         bad = Bad(jnp.where(is_bad, number, carry.bad.step), objective.astype(float_dtype()))
-        values = {name: metric(aux.predictions, y) for name, metric in run.metrics.items()}
+        values = {name: metric(aux.predictions, y) for name, metric in run.own_metrics().items()}
         row = evaluation.means("train", values | {"loss": aux.losses})
         sums = Sums(carry.sums.num_steps + 1, jax.tree.map(jnp.add, carry.sums.values, row))
         params, state, opt_state = kept
@@ -373,7 +373,7 @@ def _end_epoch(run, carry, lane, epoch, arrays):
 
 
 def _no_sums(run: Run) -> Sums:
-    names = [f"train_{name}" for name in ("loss", *run.metrics)]
+    names = [f"train_{name}" for name in ("loss", *run.own_metrics())]
     zero = jnp.zeros((), float_dtype())
     return Sums(jnp.zeros((), jnp.int32), dict.fromkeys(names, zero))
 

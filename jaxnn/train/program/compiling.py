@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from jaxnn.layers import fast_convolve
+
 # XLA's newer library of CPU kernels runs convolutions at half the speed of the older one.
 # docs/convolutions.md has the measurement.
 FOR_CONVOLUTIONS = {
@@ -53,7 +55,7 @@ class Jitted:
 def has_convolutions(jaxpr: Any) -> bool:
     """Whether one is anywhere in the program."""
     return any(
-        equation.primitive.name == "conv_general_dilated"
+        equation.primitive.name in ("conv_general_dilated", *fast_convolve.NAMES)
         or any(has_convolutions(inner) for inner in _inner(equation))
         for equation in jaxpr.eqns
     )

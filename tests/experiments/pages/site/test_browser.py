@@ -1,6 +1,7 @@
 """The pages in a Chromium without a window; skipped where there is none."""
 
 import pytest
+
 from tests.experiments.pages.site.browser import Browser, find
 
 CHROMIUM = find()

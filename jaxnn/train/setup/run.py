@@ -15,6 +15,7 @@ from jaxnn.data import Dataset, Stream
 from jaxnn.layers import Layer
 from jaxnn.layers.precision import in_dtype
 from jaxnn.regularizers import Regularizer
+from jaxnn.train.setup import update_rule
 from jaxnn.train.setup.early_stopping import EarlyStopping
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Run:
       model: the network: a Layer, or a Flax module that becomes one by `modules.as_layer`: a Linen
         module, an NNX module, or what makes one of `rngs`, so that the seed draws its weights.
       loss: (predictions, labels) -> one value per example, with its `_vjp` beside it.
-      optimizer: any optax transformation.
+      optimizer: any optax transformation, or `optax.MultiSteps`; it is given what it asks for.
       epochs: passes over the training set, at least 1.
       batch_size: examples per update; the examples left over in an epoch (other ones in each) are
         not used. None takes the whole training set for every update.
@@ -96,6 +97,9 @@ class Run:
             raise TypeError(
                 f"regularizer must be one, such as regularizers.l2(0.001), got {self.regularizer!r}"
             )
+        if isinstance(self.optimizer, optax.MultiSteps):
+            rule = self.optimizer.gradient_transformation()
+            object.__setattr__(self, "optimizer", rule)
         if not isinstance(self.optimizer, optax.GradientTransformation):
             raise TypeError(f"optimizer must be an optax transformation, got {self.optimizer!r}")
         checks.positive_int("epochs", self.epochs)
@@ -194,6 +198,7 @@ class Run:
             lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), dataset.train
         )
         params, predictions = jax.eval_shape(self._predict, one.inputs)
+        update_rule.check(self.optimizer, params)
         out_shape = predictions.shape[1:]
         if isinstance(dataset, Stream):  # each label is looked at when it is fetched
             _check_classes(dataset, out_shape, self.model.name)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxnn.layers import Layer
+from jaxnn.layers.axes import summed_over_devices
 from jaxnn.layers.contract import check_gradient
 from jaxnn.losses import aligned, reduce, reduce_vjp
 from jaxnn.regularizers import Regularizer
@@ -35,7 +36,9 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
       regularizer: the penalty R(W); None is 0.
 
     Returns:
-      gradient(params, state, x, y, key) -> ((objective, Aux), grads).
+      gradient(params, state, x, y, key) -> ((objective, Aux), grads). Inside of `jax.shard_map` the
+      gradient of params that devices share is that of the sum of their objectives, as autodiff has
+      it.
 
     Raises:
       LookupError: the loss has no hand-derived gradient.
@@ -54,6 +57,7 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
         if regularizer is not None:
             objective += regularizer.penalty(params)
             grads = jax.tree.map(jnp.add, grads, regularizer.gradient(params))
+        grads = jax.tree.map(summed_over_devices, grads, params)
         return (objective, Aux(state, losses, predictions)), grads
 
     return gradient

@@ -189,7 +189,8 @@ def _segments(
 
 def _by_axes(kept: dict[int, Any], group: Group, hosts: Hosts) -> Any:
     """Params and state with the axes of the sweep in front."""
-    empty = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), program.outcome(group.shapes))
+    shapes = jax.eval_shape(program.outcome, group.shapes)
+    empty = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
     ordered = [kept.get(lane.number, empty) for lane in group.lanes]
     return jax.tree.map(
         lambda *leaves: hosts.merge(np.stack(leaves).reshape(hosts.shape + leaves[0].shape)),

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from jaxnn.layers import fast_convolve
 from jaxnn.private_jax import FOR_CONVOLUTIONS, WITHOUT_CONVOLUTIONS, accepted
 
 
@@ -38,7 +39,7 @@ class Jitted:
 def has_convolutions(jaxpr: Any) -> bool:
     """Whether one is anywhere in the program."""
     return any(
-        equation.primitive.name == "conv_general_dilated"
+        equation.primitive.name in ("conv_general_dilated", *fast_convolve.NAMES)
         or any(has_convolutions(inner) for inner in _inner(equation))
         for equation in jaxpr.eqns
     )

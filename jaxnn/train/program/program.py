@@ -21,6 +21,8 @@ from jaxnn.private_jax import ONCE, accepted
 from jaxnn.train.program import evaluation
 from jaxnn.train.program.compiling import Jitted
 from jaxnn.train.program.workers import FirstAlone
+from jaxnn.train.setup import swept, update_rule
+from jaxnn.train.setup.axes import name_of
 from jaxnn.train.setup.run import Run, float_dtype
 
 
@@ -229,13 +231,28 @@ def initial(run: Run, seed: Any, in_shape: tuple[int, ...]) -> tuple[Any, Any]:
 
 def outcome(carry: Carry) -> tuple[Any, Any]:
     """The params and the state that a run answers with: its best ones, if it watched for them."""
-    return (carry.params, carry.state) if carry.watch is None else carry.watch[-2:]
+    if carry.watch is not None:
+        return carry.watch[-2:]
+    return update_rule.stands_for(carry.opt_state, carry.params), carry.state
 
 
 def _spread(sharding: NamedSharding, examples: Any) -> Any:
     return jax.lax.with_sharding_constraint(examples, sharding)
 
 
+def _says_which(function: Callable) -> Callable:
+    """A float that Python asks for its value is named; the set-up comes first, a lane somewhere."""
+
+    @functools.wraps(function)
+    def said(setup, *args):
+        (lane,) = (arg for arg in args if isinstance(arg, LaneInputs))
+        with swept.said(name_of(setup), lane.traced):
+            return function(setup, *args)
+
+    return said
+
+
+@_says_which
 def _advance_lane(
     setup, static, chunk_epochs, spread, carry, lane, order, first_epoch, num_epochs, arrays
 ):
@@ -276,6 +293,7 @@ def _recorded(run, arrays, one_epoch, goes_on, carry, chunk_epochs):
     return jax.lax.while_loop(lambda done: goes_on(*done[:2]), recorded_epoch, start)[1:]
 
 
+@_says_which
 def _advance_by_chunk(setup, static, spread, carry, lane, chunk, epoch, scale):
     run = setup(**static, **lane.traced)
     steps = len(chunk.inputs)
@@ -290,6 +308,7 @@ def _advance_by_chunk(setup, static, spread, carry, lane, chunk, epoch, scale):
     return carry, carry.sums.num_steps
 
 
+@_says_which
 def _finish_epoch(setup, static, carry, lane, epoch, arrays):
     """Ends one epoch, in a loop as if there were more: so XLA writes the same code as for many."""
     run = setup(**static, **lane.traced)
@@ -304,6 +323,7 @@ def _finish_epoch(setup, static, carry, lane, epoch, arrays):
     return _recorded(run, arrays, one_epoch, goes_on, carry, 1)
 
 
+@_says_which
 def _start_lane(setup, static, in_shape, lane):
     return _start(setup(**static, **lane.traced), lane.seed, in_shape)
 
@@ -315,7 +335,8 @@ def _start(run: Run, seed: Any, in_shape: tuple[int, ...]) -> Carry:
     if run.early_stopping is not None:
         watch = Watch(jnp.asarray(jnp.inf, float_dtype()), never, never, params, state)
     bad = Bad(never, jnp.asarray(jnp.nan, float_dtype()))
-    return Carry(params, state, run.optimizer.init(params), bad, _no_sums(run), watch)
+    opt_state = update_rule.init(run.optimizer, params)
+    return Carry(params, state, opt_state, bad, _no_sums(run), watch)
 
 
 def _with_noise(labels, lane):
@@ -341,10 +362,16 @@ def _train(run, carry, lane, epoch, batch, num_steps, scale):
         x, y = batch(carry.sums.num_steps)
         x = run.as_inputs(x, scale)
         x, targets = run.training_batch(x, y, jax.random.fold_in(augment_key, number))
-        (objective, aux), grads = gradient(
-            carry.params, carry.state, x, targets, jax.random.fold_in(noise_key, number)
+        inputs = carry.state, x, targets, jax.random.fold_in(noise_key, number)
+
+        def on_this_batch(params):
+            (objective, _), grads = gradient(params, *inputs)
+            return objective, grads
+
+        (objective, aux), grads = gradient(carry.params, *inputs)
+        updates, opt_state = update_rule.update(
+            run.optimizer, on_this_batch, (objective, grads), carry.opt_state, carry.params
         )
-        updates, opt_state = run.optimizer.update(grads, carry.opt_state, carry.params)
         is_bad = ~jnp.isfinite(objective)
         new = optax.apply_updates(carry.params, updates), aux.state, opt_state
         kept = jax.tree.map(lambda old, new: jnp.where(is_bad, old, new), carry[:3], new)
@@ -365,11 +392,12 @@ def _end_epoch(run, carry, lane, epoch, arrays):
     is_broken = (carry.bad.step < 0) & ~_all_finite(carry.params)
     bad_step = jnp.where(is_broken, epoch * lane.num_batches + num_done - 1, carry.bad.step)
     carry = carry._replace(bad=carry.bad._replace(step=bad_step), sums=_no_sums(run))
+    used = carry._replace(params=update_rule.stands_for(carry.opt_state, carry.params))
     row = {name: total / num_done.astype(total.dtype) for name, total in sums.items()}
-    row |= {name: watch(carry.params) for name, watch in run.monitors.items()}
-    row |= evaluation.evaluations(run, carry, lane, epoch, arrays)
+    row |= {name: watch(used.params) for name, watch in run.monitors.items()}
+    row |= evaluation.evaluations(run, used, lane, epoch, arrays)
     row = {name: jnp.asarray(value, float_dtype()) for name, value in row.items()}
-    return evaluation.watched(run, carry, row, epoch), row
+    return carry._replace(watch=evaluation.watched(run, used, row, epoch).watch), row
 
 
 def _no_sums(run: Run) -> Sums:

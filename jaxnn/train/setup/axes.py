@@ -42,6 +42,12 @@ class Lane(NamedTuple):
     traced: dict[str, float]
     settings: DataSettings
 
+    def with_structure(self, names: Iterable[str]) -> "Lane":
+        """The same, with some of its floats as structure."""
+        moved = [(name, self.traced[name]) for name in names]
+        traced = {name: value for name, value in self.traced.items() if name not in names}
+        return self._replace(static=(*self.static, *moved), traced=traced)
+
 
 class Grid:
     """Every combination of the values of some axes, with the other hyperparameters held fixed.

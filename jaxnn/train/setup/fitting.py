@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxnn.data import Dataset
 from jaxnn.layers.contract import check_own_layers
 from jaxnn.losses import aligned
-from jaxnn.train.setup import values
+from jaxnn.train.setup import update_rule, values
 
 if TYPE_CHECKING:
     from jaxnn.train.setup.run import Run
@@ -44,6 +44,7 @@ def check(run: "Run", dataset: Dataset, hyperparameters: Iterable[str]) -> None:
     x = jax.eval_shape(lambda x: run.as_inputs(x, 1.0), batch.inputs)
     check_own_layers(run.model, x, by_hand=run.gradient == "hand")
     params, out_shape = _predictions(run, x)
+    update_rule.check(run.optimizer, params)
     _check_penalty(run, params)
     targets = _check_targets(run, dataset)
     _check_augment(run, batch, x, targets)

@@ -47,7 +47,7 @@ class Run:
       model: the network: a Layer, or a Flax module that becomes one by `modules.as_layer`: a Linen
         module, an NNX module, or what makes one of `rngs`, so that the seed draws its weights.
       loss: (predictions, labels) -> one value per example, with its `_vjp` beside it.
-      optimizer: any optax transformation.
+      optimizer: any optax transformation, or `optax.MultiSteps`; it is given what it asks for.
       epochs: passes over the training set, at least 1.
       batch_size: examples per update; the examples left over in an epoch (other ones in each) are
         not used. None takes the whole training set for every update.
@@ -99,6 +99,9 @@ class Run:
             raise TypeError(
                 f"regularizer must be one, such as regularizers.l2(0.001), got {self.regularizer!r}"
             )
+        if isinstance(self.optimizer, optax.MultiSteps):
+            rule = self.optimizer.gradient_transformation()
+            object.__setattr__(self, "optimizer", rule)
         if not isinstance(self.optimizer, optax.GradientTransformation):
             raise TypeError(f"optimizer must be an optax transformation, got {self.optimizer!r}")
         checks.positive_int("epochs", self.epochs)

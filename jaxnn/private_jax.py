@@ -80,6 +80,22 @@ def what_is_needed(jaxpr: Any) -> Any:
     return needed
 
 
+def __getattr__(name: str) -> Any:
+    """The types that a traced program is made of; JAX is imported where one is asked for."""
+    if name not in ("ClosedJaxpr", "Jaxpr", "Literal"):
+        raise AttributeError(f"{__name__} has no {name}")
+    from jax.extend import core
+
+    return getattr(core, name)
+
+
+def as_function(jaxpr: Any, constants: Sequence[Any]) -> Callable:
+    """(*args) -> the list of results of the jaxpr."""
+    from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+    return jaxpr_as_fun(ClosedJaxpr(jaxpr, constants))
+
+
 def bilinear_primitive(
     name: str,
     *,

@@ -1,6 +1,7 @@
 """The hyperparameters of a sweep: which are axes, which are traced, which split into programs."""
 
 import difflib
+import functools
 import inspect
 import itertools
 import math
@@ -143,8 +144,10 @@ class Grid:
 
 
 def name_of(setup: Callable) -> str:
-    """The set-up in words; a partial or an object has no name of its own."""
-    return getattr(setup, "__name__", repr(setup))
+    """The set-up in a word, the same in every process; an object has the name of its class."""
+    if isinstance(setup, functools.partial):
+        return name_of(setup.func)
+    return getattr(setup, "__name__", type(setup).__name__)
 
 
 def _labels(values: list) -> list:

@@ -13,7 +13,7 @@ import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
 from jaxnn.train.lanes import lanes
-from jaxnn.train.program import streaming
+from jaxnn.train.program import compiling, streaming
 
 pytestmark = pytest.mark.usefixtures("no_type_checker")
 
@@ -178,6 +178,7 @@ def test_no_more_is_fetched_ahead_than_there_is_room_for(blobs, one_step_at_a_ti
 
 def test_neither_another_float_nor_another_chunk_compiles_anything(blobs, monkeypatch):
     monkeypatch.setattr(streaming, "CHUNK_BYTES", 2 * BATCH_BYTES)
+    monkeypatch.setattr(compiling, "kept", compiling.Kept(8))  # without those of other tests
 
     def fresh(learning_rate):
         return setup(learning_rate, epochs=2)
@@ -236,7 +237,7 @@ import pathlib, sys
 import jax
 address, index, folder = sys.argv[1:]
 jax.distributed.initialize(address, 2, int(index))
-from tests.train.test_streaming import spread
+from tests.train.program.test_streaming import spread
 spread(pathlib.Path(folder) / index)
 """
 

@@ -39,6 +39,12 @@ _QUICK = {
     "0.12": (_LEAST,),
 }
 
+SURROUNDINGS = (
+    "compute_type",
+    "threefry_partitionable",
+    "xla_metadata",
+)  # of an equation, in its ctx
+
 DETERMINISTIC_GPU = "--xla_gpu_deterministic_ops=true"
 
 

@@ -23,15 +23,16 @@ FLOORS = (  # from the roof down; rooms on one floor do not know each other
     ("jaxnn.data.own",),
     ("jaxnn.data.prepare",),
     ("jaxnn.data.toy", "jaxnn.data.images"),
-    ("jaxnn.data.dataset", "jaxnn.data.cache", "jaxnn.data.errors"),
+    ("jaxnn.data.dataset",),
+    ("jaxnn.data.arrays", "jaxnn.data.cache", "jaxnn.data.errors"),
     ("jaxnn.gradcheck", "jaxnn.modules"),
     ("jaxnn.models", "jaxnn.logistic_regression"),
-    ("jaxnn.backprop",),
-    ("jaxnn.layers", "jaxnn.losses", "jaxnn.regularizers", "jaxnn.optimizers", "jaxnn.metrics"),
+    ("jaxnn.backprop", "jaxnn.metrics", "jaxnn.flops"),
+    ("jaxnn.layers", "jaxnn.losses", "jaxnn.regularizers", "jaxnn.optimizers"),
     ("jaxnn.perceptron", "jaxnn.augment", "jaxnn.schedules"),
     ("jaxnn.activations", "jaxnn.graph"),
-    ("jaxnn.maxima", "jaxnn.rules", "jaxnn.checks", "jaxnn.initializers", "jaxnn.flops"),
-    ("jaxnn.compilation_cache", "jaxnn.private_jax"),
+    ("jaxnn.maxima", "jaxnn.rules", "jaxnn.checks", "jaxnn.initializers"),
+    ("jaxnn.compilation_cache", "jaxnn.private_jax", "jaxnn.widening"),
 )
 
 

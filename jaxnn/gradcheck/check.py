@@ -230,8 +230,9 @@ def _misshapen(
 
 
 def _difference_in_form(a: Any, b: Any) -> str:
-    if jax.tree.structure(a) != jax.tree.structure(b):
-        return f"it is {jax.tree.structure(a)}, the argument {jax.tree.structure(b)}"
+    trees: list[Any] = [jax.tree.structure(tree) for tree in (a, b)]
+    if trees[0] != trees[1]:
+        return f"it is {trees[0]}, the argument {trees[1]}"
     shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(tree)] for tree in (a, b)]
     return "" if shapes[0] == shapes[1] else f"it has the shapes {shapes[0]}, not {shapes[1]}"
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnn.private_jax import ClosedJaxpr, Jaxpr, Literal
+from jaxnn.private_jax import SURROUNDINGS, ClosedJaxpr, Jaxpr, Literal
 
 # Functions and names in equations whose program stands beside them, as traced: the rules of a
 # derivative are read while one is traced, and a whole program has none left to take.
@@ -27,9 +27,6 @@ NOT_COMPUTED = {
     "reduce": {"computation"},
 }
 
-
-# of an equation, beside its settings
-SURROUNDINGS = ("compute_type", "threefry_partitionable", "xla_metadata")
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 

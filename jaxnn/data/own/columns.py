@@ -63,7 +63,7 @@ def as_numbers(series: Any, name: Any, decimal: str | None, problems: Problems) 
         found = _numbers_of(kinds, codes)
     if found is None:
         found = np.full(len(series), np.nan)
-        _say_odd(codes, kinds, name, problems, "mend these cells, or drop={names}")
+        _say_odd(codes, kinds, name, decimal, problems, "mend these cells, or drop={names}")
     elif series.dtype.kind not in "iufb":
         _check_commas(codes, kinds, name, decimal, problems)
     _check_finite(found, series, name, problems)
@@ -106,7 +106,7 @@ def as_features(series: Any, name: Any, decimal: str | None, problems: Problems)
         advice = "mend these cells, or drop={names} leaves the columns out"
         if not any(kind.is_odd for kind in whole):
             advice += ", categories={names} makes a feature of each text"
-        _say_odd(codes, kinds, name, problems, advice)
+        _say_odd(codes, kinds, name, decimal, problems, advice)
         return Column(np.zeros(len(series)))
     column = as_kinds(series, name, decimal, problems)
     count = len(column.kinds or ())
@@ -212,11 +212,17 @@ def _check_commas(
 
 
 def _say_odd(
-    codes: np.ndarray, kinds: Sequence[_Kind], name: Any, problems: Problems, advice: str
+    codes: np.ndarray,
+    kinds: Sequence[_Kind],
+    name: Any,
+    decimal: str | None,
+    problems: Problems,
+    advice: str,
 ) -> None:
     whole = [place for place, kind in enumerate(kinds) if not kind.is_missing]
-    if all(cells.number(kinds[place].text, ",") for place in whole):
-        advice = 'give decimal=","'
+    other = "." if decimal == "," else ","
+    if all(cells.number(kinds[place].text, other) for place in whole):
+        advice = f'give decimal="{other}"'
     odd = next((place for place in whole if kinds[place].number is None), whole[0])
     count = sum(int((codes == place).sum()) for place in whole if kinds[place].number is None)
     text = f"is {kinds[odd].text[:40]!r}, no number, as {count} cells of it in all"

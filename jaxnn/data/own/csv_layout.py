@@ -52,6 +52,8 @@ def find(path: Path, sample: str, *, delimiter: str, header: bool | None) -> Lay
     above, rows = rows[:title], rows[title:]
     said = [cell for _, row in above for cell in row if cell]
     names: list[str] = []
+    if header is False:
+        _check_no_header(path, rows)
     if _has_header(path, rows) if header is None else header:
         line, names = rows.pop(0)
         _check_header(path, line, names, has_rows=bool(rows))
@@ -90,7 +92,7 @@ def _rows(path: Path, sample: str, delimiter: str) -> list[tuple[int, list[str]]
 
 def _check_delimiter(path: Path, sample: str, rows: Rows, delimiter: str) -> None:
     regular = _regular(rows)
-    for other in DELIMITERS:
+    for other in DELIMITERS if regular.width > 1 else (*DELIMITERS, " "):
         if other == delimiter or other not in sample:
             continue
         try:
@@ -98,7 +100,8 @@ def _check_delimiter(path: Path, sample: str, rows: Rows, delimiter: str) -> Non
         except DataCorruptError:
             continue
         found = _regular(others)
-        if found.width < 2 or (regular.width > 1 and found[1:] <= regular[1:]):
+        is_worse = found.alike < regular.alike or found[1:] <= regular[1:]
+        if found.width < 2 or (regular.width > 1 and is_worse):
             continue
         comma = any("," in c and cells.number(c, ",") for _, row in others for c in row)
         advice = f"delimiter={other!r}" + (' and decimal=","' if comma and other != "," else "")
@@ -134,12 +137,21 @@ def _title(rows: Rows) -> int:
     return 0
 
 
+def _check_no_header(path: Path, rows: Rows) -> None:
+    said = _evidence(rows)
+    if "name of numbers" in said and not said & {"row", "number"}:
+        line, first = rows[0]
+        raise DataCorruptError(
+            f"{path}, row {line}: {', '.join(first[:5])} stand above numbers, as names of columns"
+            " do: leave header=False out"
+        )
+
+
 def _has_header(path: Path, rows: Rows) -> bool:
-    (line, first), below = rows[0], [row for _, row in rows[1:_LOOKED_AT]]
-    if not below:
+    line, first = rows[0]
+    if len(rows) == 1:
         return all(map(_is_text, first))
-    columns = [[row[i] for row in below if len(row) > i] for i in range(len(first))]
-    said = {_says(cell, column) for cell, column in zip(first, columns, strict=True)}
+    said = _evidence(rows)
     numbers = [found.value for cell in first if (found := cells.number(cell))]
     if said & {"name of numbers", "name of kinds"}:
         is_header = not said & {"row", "number"}
@@ -154,6 +166,14 @@ def _has_header(path: Path, rows: Rows) -> bool:
             " of the table: give header=True or header=False"
         )
     return is_header
+
+
+def _evidence(rows: Rows) -> set[str]:
+    below = [row for _, row in rows[1:_LOOKED_AT]]
+    return {
+        _says(cell, [row[place] for row in below if len(row) > place])
+        for place, cell in enumerate(rows[0][1])
+    }
 
 
 def _says(cell: str, column: list[str]) -> str:

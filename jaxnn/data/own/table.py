@@ -193,6 +193,8 @@ def _roles(table: csv_file.Table, meant: _Meant) -> tuple[list[Any], list[Any], 
     names = list(table.frame.columns)
     is_one = isinstance(meant.label, str | int) or meant.label in names
     labels = [_column(c, names, table.what) for c in ([meant.label] if is_one else meant.label)]
+    if not labels or len(set(labels)) < len(labels):
+        raise ValueError(f"label={meant.label!r}: name one column, or several, each once")
     dropped = {_column(c, names, table.what) for c in meant.drop}
     kinds = {_column(c, names, table.what) for c in meant.categories}
     for column in labels:

@@ -1,4 +1,5 @@
 import argparse
+import dataclasses
 
 import pytest
 
@@ -34,7 +35,10 @@ def test_a_run_is_whole_where_nothing_is_named_and_nothing_is_short():
 def test_as_many_go_on_at_once_as_there_are_and_of_full_ones_two(monkeypatch):
     assert planned("toy").jobs == 1
     assert planned().jobs == planned(quick=True).jobs == 2  # the toy, the ledger
-    monkeypatch.setattr(plan.registry, "select", lambda names=(): [plan.registry.load("toy")] * 5)
+    toy = plan.registry.load("toy")
+    several = [dataclasses.replace(toy, name=f"toy{number}") for number in range(5)]
+    monkeypatch.setattr(plan.registry, "select", lambda names=(): several)
+    assert (planned().jobs, planned(quick=True).jobs) == (2, 6)
     assert planned(jobs=1).jobs == 1
 
 

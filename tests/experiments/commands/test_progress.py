@@ -28,6 +28,7 @@ def test_a_line_says_how_many_are_done_and_how_long_the_rest_takes(clock, capsys
 @pytest.mark.parametrize(("pace", "jobs"), [(0.5, 1), (1.0, 1), (3.0, 1), (1.0, 2)])
 def test_the_estimate_follows_the_pace_that_is_seen(clock, pace, jobs):
     shown = Progress({f"{number}": 1000.0 for number in range(8)}, jobs)
+    assert shown.left() == 8000.0 / jobs
     for number in range(4):
         clock[0] += pace * 1000.0 / jobs
         shown.end(f"{number}", 1.0, "")

@@ -76,7 +76,7 @@ def test_what_is_saved_is_laid_out(tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "change", "alike"),
     [
-        (r'd="M \d+\.\d+', "000001", True),
+        (r'd="M \d+\.\d\d', "9", True),  # in the third digit
         (r'd="M \d+', "1", False),
         (r"stroke: #", "0", False),
         (r"<g ", "name", False),

@@ -184,3 +184,33 @@ def test_windows_that_do_not_fit_are_refused():
         layers.max_pool2d(2, padding=((0, 2), (0, 0))).init(KEY, (4, 4, 1))
     with pytest.raises(ValueError, match=r"cotangent must have the shape \(2, 2, 3, 3\)"):
         layers.max_of_windows_vjp(images(), jnp.ones((2, 2, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("window", "pixels", "before", "after"), [(2, 4, 1, 0), (3, 6, 1, 1), (2, 6, 0, 1)]
+)
+def test_padded_windows_side_by_side_send_each_gradient_to_the_pixel_of_its_maximum(
+    window, pixels, before, after
+):
+    """Their stride is their size and they are as many as without padding, yet no pixel is a tile.
+
+    The loop is NumPy's: the argmax of each window over the image with -inf around it.
+    """
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(pixels, pixels)).astype(np.float32)
+    pads = ((before, after), (before, after))
+    padded = np.pad(x, pads, constant_values=-np.inf)
+    number = (len(padded) - window) // window + 1
+    dy = rng.normal(size=(number, number)).astype(np.float32)
+    expected = np.zeros_like(padded)
+    for row in range(number):
+        for column in range(number):
+            top, left = row * window, column * window
+            seen = padded[top : top + window, left : left + window]
+            i, j = np.unravel_index(seen.argmax(), seen.shape)
+            expected[top + i, left + j] += dy[row, column]
+    layer = layers.max_pool2d(window, padding=pads)
+    _, _, saved = layer.forward((), (), jnp.asarray(x)[None, :, :, None], None, True)
+    _, dx = layer.backward((), saved, jnp.asarray(dy)[None, :, :, None])
+    inside = expected[before : before + pixels, before : before + pixels]
+    np.testing.assert_allclose(dx[0, :, :, 0], inside, rtol=1e-6)

@@ -11,6 +11,7 @@ import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
 from jaxnn.train.lanes.hosts import Hosts
+from jaxnn.train.setup import axes
 
 ROOT = pathlib.Path(__file__).parents[3]
 PROCESS = """
@@ -18,7 +19,7 @@ import pathlib, sys
 import jax
 address, index, folder = sys.argv[1:]
 jax.distributed.initialize(address, 2, int(index))
-from tests.train.test_hosts import trained
+from tests.train.lanes.test_hosts import trained
 trained(pathlib.Path(folder), int(index))
 """
 
@@ -95,6 +96,6 @@ def test_two_processes_give_the_bits_of_one(tmp_path):
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_every_lane_is_run_by_one_process(count):
-    lanes = [train.axes.Lane(n, (n,), (), {}, train.axes.DataSettings()) for n in range(7)]
+    lanes = [axes.Lane(n, (n,), (), {}, axes.DataSettings()) for n in range(7)]
     shares = [Hosts(index, count, (7,)).own(lanes) for index in range(count)]
     assert sorted(lane.number for share in shares for lane in share) == list(range(7))

@@ -236,7 +236,7 @@ import pathlib, sys
 import jax
 address, index, folder = sys.argv[1:]
 jax.distributed.initialize(address, 2, int(index))
-from tests.train.test_streaming import spread
+from tests.train.program.test_streaming import spread
 spread(pathlib.Path(folder) / index)
 """
 

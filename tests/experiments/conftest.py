@@ -104,7 +104,7 @@ def programs_are_compiled_quickly(monkeypatch):
     monkeypatch.setattr(program, "ONCE", QUICKLY)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def nothing_is_downloaded():
     """Data that are not at hand are missed at once: nobody answers at the mirror's address."""
     with pytest.MonkeyPatch.context() as patch:

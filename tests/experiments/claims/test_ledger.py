@@ -285,6 +285,9 @@ def test_of_several_who_judged_it_the_one_that_the_claim_names_is_believed(tmp_p
         verdict = {"claim": "lr-too-big", "status": status, "measured": "", "evidence": "e"}
         return None, {"verdicts": [verdict]}
 
+    for name in ("momentum", "learning_rate"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.nc").touch()
     monkeypatch.setattr(results, "load", loaded)
     (row,) = (row for row in record.rows([], tmp_path) if row.id == "lr-too-big")
     assert (row.experiment, row.status, row.also) == ("learning_rate", "reproduced", ["momentum"])

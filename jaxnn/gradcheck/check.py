@@ -8,7 +8,7 @@ of a shift that softmax ignores, is measured against 1% of the rms of all leaves
 
 import functools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -23,68 +23,7 @@ from jaxnn.gradcheck.probes import (
     block_diagonal,
     draw_probes,
 )
-
-
-class ArgumentReport(NamedTuple):
-    """What the judges say about the gradient with respect to one argument.
-
-    Attributes:
-      argument: its position among the inputs.
-      autodiff: largest elementwise error of the hand-derived gradient against autodiff.
-      differences: the same against central differences, along random directions within each leaf
-        and along single elements.
-      autodiff_differences: the same for autodiff against central differences.
-      slope: of log |f(x + hv) - f(x) - h <g, v>| over log h: 2, or more, for the right g and 1 for
-        a wrong one; NaN where the remainder is mere rounding, as it is for a linear f.
-      kinks: number of the single elements at which the slopes on the two sides differ.
-      failed: the judges that reject: "structure", "autodiff", "differences", "taylor".
-      verdict: which side is wrong, in words.
-    """
-
-    argument: int
-    autodiff: float
-    differences: float
-    autodiff_differences: float
-    slope: float
-    kinks: int
-    failed: tuple[str, ...]
-    verdict: str
-
-    def __str__(self) -> str:
-        return (
-            f"argument {self.argument}: {self.verdict} (against autodiff {self.autodiff:.1e},"
-            f" against differences {self.differences:.1e}, autodiff against differences"
-            f" {self.autodiff_differences:.1e}, Taylor slope {self.slope:.2f}, kinks {self.kinks})"
-        )
-
-
-class GradientReport(NamedTuple):
-    """The reports on all arguments, and the seed that repeats this check."""
-
-    arguments: tuple[ArgumentReport, ...]
-    seed: int
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """The judges that reject the gradient of some argument."""
-        return tuple(dict.fromkeys(judge for report in self.arguments for judge in report.failed))
-
-    @property
-    def passed(self) -> bool:
-        return not self.failed
-
-    def worst(self, judge: str) -> float:
-        """The largest of all arguments' errors before this judge; 0 without an argument."""
-        return max((getattr(report, judge) for report in self.arguments), default=0.0)
-
-    @property
-    def slope(self) -> float:
-        """The lowest of all arguments' Taylor slopes; NaN if f is linear in all of them."""
-        slopes = (report.slope for report in self.arguments)
-        return min((slope for slope in slopes if not np.isnan(slope)), default=np.nan)
-
-    def __str__(self) -> str:
-        return "\n".join([*map(str, self.arguments), f"repeat with seed={self.seed}"])
+from jaxnn.gradcheck.report import ArgumentReport, GradientReport
 
 
 def check_gradients(
@@ -117,9 +56,27 @@ def check_gradients(
     Raises:
       IndexError: argnums names an input that is not there.
     """
+    (report,) = check_rules(
+        f, (f_vjp,), *inputs, argnums=argnums, seed=seed, directions=directions,
+        tolerance=tolerance, difference_tolerance=difference_tolerance,
+    )  # fmt: skip
+    return report
+
+
+def check_rules(
+    f: Callable,
+    rules: Sequence[Callable],
+    *inputs: Any,
+    argnums: int | tuple[int, ...] = 0,
+    seed: int | None = None,
+    directions: int = 4,
+    tolerance: float = 1e-12,
+    difference_tolerance: float = 1e-7,
+) -> list[GradientReport]:
+    """`check_gradients` of several rules for one f: one point, one cotangent and one program."""
     seed = secrets.randbits(32) if seed is None else seed
     random = np.random.default_rng(seed)
-    positions: tuple[int, ...] = (argnums,) if isinstance(argnums, int) else argnums
+    positions = (argnums,) if isinstance(argnums, int) else argnums
     with jax.enable_x64(True):
         inputs = jax.tree.map(as_float64, inputs)
         chosen = tuple(inputs[position] for position in positions)
@@ -146,32 +103,58 @@ def check_gradients(
                 return _inner(cotangent, jax.tree.map(jnp.subtract, moved, here))
 
             (auto,) = pullback(cotangent)
-            return here, unravel(auto), f_vjp(*inputs, cotangent), jax.lax.map(change_fn, shifts)
+            by_hand = [rule(*inputs, cotangent) for rule in rules]
+            return here, unravel(auto), by_hand, jax.lax.map(change_fn, shifts)
 
-        here, auto, hand, changes = sides_fn(inputs, x, block_diagonal(shifts))
+        here, auto, by_hand, changes = sides_fn(inputs, x, block_diagonal(shifts))
         changes = np.split(np.asarray(changes), np.cumsum([len(rows) for rows in shifts])[:-1])
-        hand = (hand,) if isinstance(argnums, int) else tuple(hand)
         size = float(_inner(*(jax.tree.map(jnp.abs, tree) for tree in (cotangent, here))))
-        rounding = 1e-12 * max(1.0, size)
-        unseen = np.finfo(np.float64).eps * size / DIFFERENCE_STEP  # by the differences
-        floor = 0.01 * _rms(ravel_pytree(auto)[0])
-        reports = []
-        for i, position in enumerate(positions):
-            if i >= len(hand) or not _same_structure(hand[i], auto[i]):
-                reports.append(_misshapen(position))
-                continue
-            sides = [np.asarray(ravel_pytree(tree[i])[0]) for tree in (hand, auto)]
-            measured = _measure(
-                probes[i], changes[i], sizes[i], *sides, floor=floor, rounding=rounding
-            )
-            told_apart = not np.all(np.abs(np.subtract(*sides)) <= unseen)
-            tolerances = tolerance, difference_tolerance
-            reports.append(_judge(position, measured, *tolerances, told_apart=told_apart))
-    return GradientReport(tuple(reports), seed)
+        seen = _Seen(
+            probes, changes, sizes, auto,
+            floor=0.01 * _rms(ravel_pytree(auto)[0]),
+            rounding=1e-12 * max(1.0, size),
+            unseen=np.finfo(np.float64).eps * size / DIFFERENCE_STEP,
+        )  # fmt: skip
+        by_hand = [(hand,) if isinstance(argnums, int) else tuple(hand) for hand in by_hand]
+        tolerances = tolerance, difference_tolerance
+        judged = [_judge_all(seen, positions, hand, *tolerances) for hand in by_hand]
+    return [GradientReport(reports, seed) for reports in judged]
+
+
+class _Seen(NamedTuple):
+    """What f and autodiff show at the point; the lists have one item for each argument."""
+
+    probes: list[Probes]
+    changes: list[np.ndarray]
+    sizes: list[list[int]]
+    auto: tuple[Any, ...]
+    floor: float
+    rounding: float
+    unseen: float  # by the differences
+
+
+def _judge_all(
+    seen: _Seen, positions: tuple[int, ...], hand: tuple[Any, ...], *tolerances: float
+) -> tuple[ArgumentReport, ...]:
+    reports = []
+    for i, position in enumerate(positions):
+        if i >= len(hand) or not _same_structure(hand[i], seen.auto[i]):
+            reports.append(_misshapen(position))
+            continue
+        sides = [np.asarray(ravel_pytree(tree[i])[0]) for tree in (hand, seen.auto)]
+        measured = _measure(
+            seen.probes[i], seen.changes[i], seen.sizes[i], *sides,
+            floor=seen.floor, rounding=seen.rounding,
+        )  # fmt: skip
+        told_apart = not np.all(np.abs(np.subtract(*sides)) <= seen.unseen)
+        reports.append(_judge(position, measured, *tolerances, told_apart=told_apart))
+    return tuple(reports)
 
 
 def cast(leaf: Any, dtype: Any) -> jax.Array:
     """The leaf as an array, of this dtype where it is of floats."""
+    if isinstance(leaf, np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating):
+        return jnp.asarray(leaf.astype(dtype))  # on the device it is a program for each shape
     array = jnp.asarray(leaf)
     return array.astype(dtype) if jnp.issubdtype(array.dtype, jnp.floating) else array
 

@@ -34,12 +34,14 @@ class Case:
         cotangents of the inputs `argnums`; and the inputs, arrays or trees of them, in float64.
       argnums: the differentiable inputs, as in `jax.grad`.
       shown: whose docstrings hold the formula and its gradient; a layer is made of several.
+      is_layer: whether the inputs are those of a layer: (params, x, state, key).
     """
 
     name: str
     make: Callable[[], Parts]
     argnums: int | tuple[int, ...] = 0
     shown: tuple[Callable, ...] = ()
+    is_layer: bool = False
 
     @functools.cached_property
     def _parts(self) -> Parts:
@@ -113,7 +115,7 @@ def layer_case(
             inputs,
         )
 
-    return Case(name, make, (0, 1), of)
+    return Case(name, make, (0, 1), of, is_layer=True)
 
 
 def _outputs(layer, train, params, x, state, key):

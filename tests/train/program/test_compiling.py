@@ -7,7 +7,9 @@ from jaxnn import layers
 from jaxnn.train.program import compiling
 from jaxnn.train.program.compiling import Jitted, has_convolutions
 
-IMAGES, KERNEL = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
+
+def images_and_kernel():
+    return jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
 
 
 def in_a_loop(x, kernel):
@@ -27,30 +29,34 @@ def options(monkeypatch):
     return seen
 
 
+@pytest.mark.quick
 def test_convolutions_are_found_wherever_they_are():
-    assert has_convolutions(jax.make_jaxpr(in_a_loop)(IMAGES, KERNEL).jaxpr)
+    images, kernel = images_and_kernel()
+    assert has_convolutions(jax.make_jaxpr(in_a_loop)(images, kernel).jaxpr)
     assert has_convolutions(
-        jax.make_jaxpr(jax.grad(lambda k: layers.fast_convolve2d(IMAGES, k).sum()))(KERNEL).jaxpr
+        jax.make_jaxpr(jax.grad(lambda k: layers.fast_convolve2d(images, k).sum()))(kernel).jaxpr
     )
     assert not has_convolutions(
-        jax.make_jaxpr(jnp.dot)(IMAGES[0, 0], KERNEL[0].squeeze(-1)[:1].T).jaxpr
+        jax.make_jaxpr(jnp.dot)(images[0, 0], kernel[0].squeeze(-1)[:1].T).jaxpr
     )
 
 
 def test_the_options_go_by_whether_there_are_convolutions(options):
+    images, kernel = images_and_kernel()
     on_cpu = jax.default_backend() == "cpu"
     product = Jitted(jnp.square)
-    np.testing.assert_array_equal(product(KERNEL), KERNEL)
+    np.testing.assert_array_equal(product(kernel), kernel)
     assert options[-1] == (compiling.WITHOUT_CONVOLUTIONS if on_cpu else None)
     convolved = Jitted(in_a_loop)
-    np.testing.assert_allclose(convolved(IMAGES, KERNEL), in_a_loop(IMAGES, KERNEL), rtol=1e-6)
+    np.testing.assert_allclose(convolved(images, kernel), in_a_loop(images, kernel), rtol=1e-6)
     assert options[-1] == (compiling.FOR_CONVOLUTIONS if on_cpu else None)
 
 
 def test_an_xla_that_refuses_an_option_does_without_it(options, monkeypatch):
+    images, kernel = images_and_kernel()
     known = {"xla_backend_optimization_level": 1}
     monkeypatch.setattr(compiling, "FOR_CONVOLUTIONS", {"xla_of_another_time": "on", **known})
     np.testing.assert_allclose(
-        Jitted(in_a_loop)(IMAGES, KERNEL), in_a_loop(IMAGES, KERNEL), rtol=1e-6
+        Jitted(in_a_loop)(images, kernel), in_a_loop(images, kernel), rtol=1e-6
     )
     assert options[-1] == (known if jax.default_backend() == "cpu" else None)

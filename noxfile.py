@@ -1,5 +1,7 @@
 """The project's commands: `nox -s experiments`, `train`, `tests`, `lint`, `benchmarks`.
 
+`matrix` tests with other versions, `package` what is built. `nox --list` has them all.
+
 What follows `--` goes on to the command: `nox -s tests -- -k losses`,
 `nox -s experiments -- run momentum --quick`. Each session keeps its environment, and each family of
 peers that the benchmarks compare jaxnn with has one of its own.
@@ -7,6 +9,8 @@ peers that the benchmarks compare jaxnn with has one of its own.
 
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 
 import nox
@@ -27,6 +31,12 @@ PEERS = {  # what the benchmarks compare with, by environment
     "torch": ("torch==2.13.0", "-c", "constraints.txt", "-e", "."),  # also compares values
 }
 
+ENVIRONMENTS = {  # of the matrix: (the Python, what uv is told)
+    "lowest": ("3.11", ("--resolution", "lowest-direct")),
+    "newest on 3.11": ("3.11", ()),
+    "newest": ("3.13", ()),
+}
+
 
 @nox.session
 def tests(session: nox.Session) -> None:
@@ -38,7 +48,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def experiments(session: nox.Session) -> None:
-    """Run every experiment and write reports/; arguments go to `python -m experiments`.
+    """Run every experiment, and write what is not as in reports/; arguments go to the command line.
 
     Status 3, all well but for data that are not at hand, passes: the last lines name them.
     """
@@ -52,6 +62,42 @@ def train(session: nox.Session) -> None:
     """Train a network; arguments are the flags of `python -m experiments.train`."""
     _install(session, "experiments,log")
     session.run("python", "-m", "experiments.train", *session.posargs, env=_data())
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("environment", list(ENVIRONMENTS), ids=list(ENVIRONMENTS))
+def matrix(session: nox.Session, environment: str) -> None:
+    """Run the tests with the lowest and the newest versions; arguments go to pytest.
+
+    A Python is found in JAXNN_PYTHON_311 and JAXNN_PYTHON_313, by its name, by uv or among pyenv's.
+    """
+    release, options = ENVIRONMENTS[environment]
+    found = _python(release)
+    if found is None:
+        variable = _variable(release)
+        session.skip(f"no Python {release} was found: install it, or name it in {variable}")
+    python = _fresh(session, f"matrix-{environment.replace(' ', '-')}", found)
+    _uv(session, "pip", "install", "--python", python, *options, "-e", ".[tests]")
+    _uv(session, "pip", "list", "--python", python)
+    session.run(python, "-m", "pytest", *session.posargs, env=_data(), external=True)
+
+
+@nox.session(venv_backend="none")
+def package(session: nox.Session) -> None:
+    """Build the wheel and the sdist, and try each in an environment that has nothing else."""
+    root = pathlib.Path(__file__).resolve().parent
+    built = root / ".nox" / "package" / "dist"
+    shutil.rmtree(built, ignore_errors=True)
+    constraints = str(root / "constraints.txt")
+    _uv(session, "build", "--build-constraint", constraints, "--out-dir", str(built))
+    for kind in ("*.whl", "*.tar.gz"):
+        (file,) = built.glob(kind)
+        python = _fresh(session, f"package/{kind.strip('*.')}", sys.executable)
+        _uv(session, "pip", "install", "--python", python, "-c", constraints,
+            "-b", constraints, str(file))  # fmt: skip
+        with session.chdir(built):  # away from the checkout
+            paths = str(root / "tests" / "installed.py"), str(root / "README.md")
+            session.run(python, "-I", *paths, external=True)
 
 
 @nox.session
@@ -106,3 +152,52 @@ def _data() -> dict[str, str]:
     if "TFDS_DATA_DIR" in os.environ or not beside.is_dir():
         return {}
     return {"TFDS_DATA_DIR": str(beside)}
+
+
+def _python(release: str) -> str | None:
+    """A Python of this release, the one that is named or runs nox before others; None without."""
+    given = os.environ.get(_variable(release))
+    if given:
+        return given
+    names = [sys.executable, f"python{release}", *_found_by_uv(release), *_found_by_pyenv(release)]
+    return next((name for name in names if _answers(name, release)), None)
+
+
+def _variable(release: str) -> str:
+    return f"JAXNN_PYTHON_{release.replace('.', '')}"
+
+
+def _found_by_uv(release: str) -> list[str]:
+    uv = shutil.which("uv")
+    command = [uv or "", "python", "find", "--no-python-downloads", release]
+    done = uv and subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.split("\n")[:1] if done else []
+
+
+def _found_by_pyenv(release: str) -> list[str]:
+    root = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv"))
+    return sorted(map(str, root.glob(f"versions/{release}.*/bin/python")))
+
+
+def _answers(python: str, release: str) -> bool:
+    """Some of these names are there, but only say that they start nothing."""
+    says = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-c", says], capture_output=True, text=True)
+    except OSError:
+        return False
+    return done.stdout.strip() == release
+
+
+def _fresh(session: nox.Session, name: str, python: str) -> str:
+    """The Python of a new environment that holds nothing."""
+    folder = pathlib.Path(__file__).resolve().parent / ".nox" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    _uv(session, "venv", "--python", python, str(folder))
+    return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def _uv(session: nox.Session, *arguments: str) -> None:
+    if shutil.which("uv") is None:
+        session.error("this needs uv, which knows the lowest versions: pip install uv")
+    session.run("uv", *arguments, external=True)

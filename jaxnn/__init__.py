@@ -16,3 +16,5 @@ from jaxnn import logistic_regression as logistic_regression
 from jaxnn import augment as augment
 from jaxnn import data as data
 from jaxnn import train as train
+
+__version__ = "0.1.0"

@@ -132,7 +132,7 @@ def elu(x: Floats, *, alpha: Setting = 1.0) -> Floats:
 def elu_vjp(x: Floats, cotangent: Floats, *, alpha: Setting = 1.0) -> Floats:
     """f'(x) = 1 if x >= 0 else alpha e^x; f'(0) = 1.
 
-    Autodiff writes e^x as expm1(x) + 1, which rounds to 0 for x < -37.
+    Autodiff before JAX 0.12 writes e^x as expm1(x) + 1, which rounds to 0 for x < -37.
     """
     checks.nonnegative("alpha", alpha)
     slope_below = jnp.asarray(alpha, x.dtype) * jnp.exp(jnp.minimum(x, 0))

@@ -5,7 +5,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.interpreters import partial_eval
+
+from jaxnn import private_jax
 
 
 def count(function: Callable, *arguments: Any) -> float:
@@ -19,8 +20,7 @@ def count(function: Callable, *arguments: Any) -> float:
       arguments: arrays, or `jax.ShapeDtypeStruct` in their place.
     """
     jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
-    needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
-    return _count(needed)
+    return _count(private_jax.what_is_needed(jaxpr))
 
 
 def _count(jaxpr: Any) -> float:

@@ -51,5 +51,7 @@ def no_type_checker():
 @pytest.fixture
 def jit_as_users():
     """`jax.jit` as XLA compiles where nobody told it to be quick: it fuses more."""
+    from jaxnn import private_jax  # after the type checker has been hooked in
+
     options = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
-    return functools.partial(jax.jit, compiler_options=options)
+    return functools.partial(jax.jit, compiler_options=private_jax.accepted(options))

@@ -106,8 +106,10 @@ def test_autodiff_agrees_where_the_formula_changes_sides(name):
 def test_gradient_is_right_where_autodiff_gives_zero(name, x):
     function, rule = both(name)
     with jax.enable_x64(True):
-        assert jax.grad(function)(x) == 0
-        np.testing.assert_allclose(rule(jnp.asarray(x), jnp.asarray(1.0)), exact_slope(name, x))
+        exact = float(exact_slope(name, x))
+        is_zero = name == "tanh" or jax.__version_info__ < (0, 12)  # then expm1 became exact
+        np.testing.assert_allclose(jax.grad(function)(x), 0 if is_zero else exact)
+        np.testing.assert_allclose(rule(jnp.asarray(x), jnp.asarray(1.0)), exact)
 
 
 def test_gelu_and_its_gradient_are_right_in_the_left_tail():

@@ -7,14 +7,28 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 REACHED_FROM = {  # what no file of tests mirrors: the file whose quick tests run it
     "augment/common": "augment/test_color",
+    "data/arrays": "data/test_dataset",
+    "data/errors": "data/published/test_loading",
+    "data/own/cells": "data/own/test_table",
+    "data/own/columns": "data/own/test_table",
+    "data/own/csv_encoding": "data/own/test_table",
+    "data/own/csv_file": "data/own/test_table",
+    "data/own/csv_layout": "data/own/test_table",
+    "data/own/image_layout": "data/own/test_image_folder",
+    "data/own/picture": "data/own/test_image_folder",
+    "data/published/listing": "data/published/test_loading",
+    "data/published/release": "data/published/test_loading",
+    "data/published/sources": "data/published/test_loading",
     "gradcheck/basic_cases": "test_gradcheck",
     "gradcheck/case": "test_gradcheck",
     "gradcheck/check": "test_gradcheck",
     "gradcheck/classical_cases": "test_gradcheck",
     "gradcheck/exact": "test_gradcheck",
     "gradcheck/image_cases": "test_gradcheck",
-    "gradcheck/probes": "test_gradcheck",
-    "gradcheck/report": "test_gradcheck",
+    "gradcheck/layers": "test_referee",
+    "gradcheck/probes": "test_referee",
+    "gradcheck/problem": "test_referee",
+    "gradcheck/sides": "test_referee",
     "gradcheck/sequence_cases": "test_gradcheck",
     "gradcheck/table": "test_gradcheck",
     "layers/convolve": "layers/test_conv",
@@ -22,6 +36,7 @@ REACHED_FROM = {  # what no file of tests mirrors: the file whose quick tests ru
     "models/trees": "models/test_files",
     "modules/networks": "modules/test_bridge",
     "modules/parts": "modules/test_bridge",
+    "private_jax": "train/program/test_compiling",
     "train/errors": "train/saving/test_identity",
     "train/lanes/execute": "train/test_sweep",
     "train/lanes/groups": "train/test_sweep",
@@ -41,13 +56,13 @@ def modules():
     """Without those that hold imports alone."""
     for path in sorted((ROOT / "jaxnn").rglob("*.py")):
         name = path.relative_to(ROOT / "jaxnn").with_suffix("").as_posix()
-        if path.name not in ("__init__.py", "__main__.py") and not name.startswith("data/"):
+        if path.name not in ("__init__.py", "__main__.py"):
             yield name
 
 
 def has_a_quick_test(name):
     path = ROOT / "tests" / f"{name}.py"
-    return path.exists() and "\n@pytest.mark.quick\n" in path.read_text()
+    return path.exists() and "pytest.mark.quick" in path.read_text()
 
 
 @pytest.mark.quick

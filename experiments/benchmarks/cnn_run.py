@@ -26,8 +26,6 @@ from experiments.benchmarks.cnn_peers import (
 )
 from experiments.benchmarks.workload import Candidate, Goal, Workload
 
-OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
-
 
 def write_data(folder: pathlib.Path) -> None:
     from jaxnn import data
@@ -78,7 +76,7 @@ def plain_scan(folder: pathlib.Path, steps: int) -> Run:
 
         return jax.lax.scan(one, init(init_key), (np.arange(steps), order))[1]
 
-    compiled = jax.jit(train, compiler_options=OPTIONS)
+    compiled = jax.jit(train, compiler_options=_options())
 
     def run():
         accuracies = compiled(jax.random.key(0), batches(steps).astype(np.int32), x, y)
@@ -94,7 +92,7 @@ def plain_steps(folder: pathlib.Path, steps: int) -> Run:
     init, step = _plain()
     x, y = arrays(folder)
     start = jax.jit(init)
-    one = jax.jit(step, compiler_options=OPTIONS, donate_argnums=0)
+    one = jax.jit(step, compiler_options=_options(), donate_argnums=0)
 
     def run():
         init_key, dropout_key = jax.random.split(jax.random.key(0))
@@ -106,6 +104,13 @@ def plain_steps(folder: pathlib.Path, steps: int) -> Run:
         return answer(steps, np.mean(jax.device_get(accuracies)))
 
     return run
+
+
+def _options() -> dict[str, Any]:
+    """Those with which our own convolutions are compiled: it is the programs that are compared."""
+    from jaxnn import private_jax
+
+    return private_jax.accepted(private_jax.FOR_CONVOLUTIONS)
 
 
 def _plain() -> tuple[Any, Any]:

@@ -197,7 +197,10 @@ class Process:
         try:
             self._process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:  # on Windows
+                self._process.kill()
             self._process.wait()
 
 

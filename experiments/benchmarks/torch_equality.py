@@ -6,7 +6,6 @@ Needs jaxnn and PyTorch in one environment, which `nox -s benchmarks -- --worklo
 Ends with 1 where the two disagree.
 """
 
-import importlib.metadata
 import pathlib
 import sys
 import warnings
@@ -20,6 +19,7 @@ import optax
 import torch
 import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 
+import jaxnn
 from experiments.benchmarks import torch_cases, torch_sequence_cases
 from experiments.benchmarks.torch_cases import Case
 from jaxnn import activations, initializers, optimizers, regularizers
@@ -51,7 +51,7 @@ def main() -> int:
         "<!-- Written by `nox -s benchmarks -- --workload pytorch`; changes here are lost. -->",
         "# Values and gradients beside those of PyTorch",
         f"{len(rows) - len(failed)} of {len(rows)} agree. Both in float64, jaxnn"
-        f" {importlib.metadata.version('jaxnn')} with its hand-derived gradients, PyTorch"
+        f" {jaxnn.__version__} with its hand-derived gradients, PyTorch"
         f" {torch.__version__} with its autograd. An error is the largest difference between two"
         " arrays, divided by the largest element of PyTorch's; the worst array counts. PASS is at"
         f" most {TOLERANCE:g}.",

@@ -53,7 +53,10 @@ def versions() -> dict[str, str]:
     """Of Python and of those packages that this process has imported."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
-        if package.replace("scikit-learn", "sklearn") in sys.modules:
+        module = sys.modules.get(package.replace("scikit-learn", "sklearn"))
+        if package == "jaxnn" and module:  # which need not be installed
+            found[package] = module.__version__
+        elif module:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # not installed
                 found[package] = importlib.metadata.version(package)
     return found

@@ -1,74 +1,99 @@
-"""Results computed again and held against the committed ones, number by number."""
+"""The command `verify`: results computed again and held against the committed ones."""
 
+import argparse
+import pathlib
+import sys
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from experiments.claims import ledger
+from experiments.commands import plan, running
+from experiments.commands.plan import LEDGER
+from experiments.course import registry
+from experiments.process import side_by_side
 from experiments.record import compare, results
 from experiments.record.experiment import Experiment
+from jaxnn import data
 
 
-def check(experiment: Experiment, committed: Any, record: dict[str, Any], *, quick: bool) -> bool:
-    """Runs it again, prints how each variable compares, and answers whether all is as committed.
+def verify(options: argparse.Namespace, *, jobs: int) -> tuple[list[str], list[str]]:
+    """Returns what differs, and what lacks its data.
 
     Args:
-      committed: the dataset to compare with.
-      record: what results.load gave beside it.
-      quick: only a part of the runs, too few for the verdicts.
+      options: names, against, quick and full.
+      jobs: how many experiments go on at once.
+
+    Raises:
+      NoResultsError: there is nothing to compare with.
+    """
+    chosen, with_ledger = plan.select(options.names)
+    tasks = _tasks(chosen, options)
+    if with_ledger:
+        committed = _read_ledger(options.against / LEDGER)
+        tasks = {LEDGER: (check_ledger, (committed,)), **tasks}
+    differing, lacking = [], []
+    with side_by_side.results_of(tasks, jobs) as result_of:
+        for name in [*(experiment.name for experiment in chosen), *[LEDGER] * with_ledger]:
+            if name not in tasks:
+                print(f"{name}  takes hours: `verify --full` computes it again\n")
+                continue
+            try:
+                if not result_of(name):
+                    differing.append(name)
+            except data.DataNotFoundError as error:
+                print(f"{name}: {error}\n", file=sys.stderr)
+                lacking.append(name)
+    return differing, lacking
+
+
+def _tasks(
+    chosen: Sequence[Experiment], options: argparse.Namespace
+) -> dict[str, tuple[Callable, tuple]]:
+    """What is computed, once it is known that there is something to compare each with."""
+    for experiment in chosen:
+        command = f"python -m experiments run {experiment.name}"
+        try:
+            results.load(options.against / experiment.name)
+        except results.NoResultsError as error:
+            raise results.NoResultsError(f"{error}; `{command}` makes them") from error
+    with_heavy = options.quick or options.full
+    return {
+        experiment.name: (check, (experiment.name, options.against, options.quick))
+        for experiment in chosen
+        if with_heavy or not running.is_heavy(experiment, experiment.module.Config())
+    }
+
+
+def _read_ledger(folder: pathlib.Path) -> list[ledger.Row]:
+    try:
+        return ledger.load(folder)[0]
+    except results.NoResultsError as error:
+        command = f"python -m experiments run {LEDGER}"
+        raise results.NoResultsError(f"{error}; `{command}` makes them") from error
+
+
+def check(name: str, against: pathlib.Path, quick: bool) -> bool:
+    """Runs it again, prints how each variable compares, and answers whether all is as committed.
 
     Raises:
       DataNotFoundError: it cannot run without its data.
     """
-    start, module = time.perf_counter(), experiment.module
+    start, experiment = time.perf_counter(), registry.load(name)
+    module, committed = experiment.module, results.load(against / name)
     config = module.QUICK if quick else module.Config()
     identities = results.identities(module.DATA)
     fresh = module.run(config)
-    missing = [name for name, identity in identities.items() if identity is None]
-    remarks = [f"{name} is not at hand, what rests on it is not compared" for name in missing]
-    remarks += [
-        f"made with {package} {version}, here {results.versions().get(package, 'absent')}"
-        for package, version in record["versions"].items()
-        if results.versions().get(package) != version
-    ]
-    problems = [
-        f"{name} holds other data than the committed results were made from"
-        for name, identity in identities.items()
-        if identity is not None and record["data"].get(name) not in (identity, None)
-    ]
-    same = (record["platform"], record["versions"]) == (
-        results.platform_of_run(),
-        results.versions(),
-    )
-    compared = fresh, committed
-    for dim, limit in {} if same else getattr(module, "STEADY", {}).items():
-        remarks.append(f"{dim} above {limit:g} not compared: it amplifies another rounding")
-        compared = tuple(x.sel({dim: x[dim] <= limit}) for x in compared)
-    rows = compare.compare(
-        *compared,
-        module.TOLERANCES,
-        part=quick or bool(missing),
-        leave_out=getattr(module, "WHOLE_RUN", ()) if quick else (),
-        unrepeated=getattr(module, "UNREPEATED", ()),
-    )
-    if same:
-        problems += [
-            f"{row.variable}: not the same bits, with the same processor and versions"
-            for row in rows
-            if row.agrees and row.compared and not row.identical
-        ]
-    if not quick:
-        if results.plain(config) != record["config"]:
-            problems.append(f"settings are not the committed ones; run {experiment.name} again")
-        if not missing:
-            judged = results.record(experiment.name, config, {}, module.judge(fresh))["verdicts"]
-            problems += compare.changed_verdicts(judged, record["verdicts"])
-    agrees = all(row.agrees for row in rows) and not problems
+    judged = [] if quick else module.judge(fresh)
+    record = results.record(name, config, identities, judged)
+    held = compare.hold(experiment, (fresh, record), committed, quick=quick)
+    agrees = not (held.different_numbers or held.verdicts)
     seconds = time.perf_counter() - start
-    print(f"{experiment.name}  {seconds:.1f} s  {'as committed' if agrees else 'DIFFERS'}")
-    print(_comparison_table(rows))
-    for line in [*(f"note: {remark}" for remark in remarks), *(f"DIFFERS: {p}" for p in problems)]:
-        print(f"  {line}")
+    print(f"{name}  {seconds:.1f} s  {'as committed' if agrees else 'DIFFERS'}")
+    print(_comparison_table(held.variables))
+    for remark in [*held.remarks, *compare.made_elsewhere(record, committed[1])]:
+        print(f"  note: {remark}")
+    for problem in [*held.problems, *held.verdicts]:
+        print(f"  DIFFERS: {problem}")
     print(flush=True)
     return agrees
 

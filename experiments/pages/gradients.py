@@ -20,7 +20,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.pages import report, style
-from experiments.process import side_by_side
 from experiments.record import results
 from jaxnn import activations, gradcheck
 from jaxnn.gradcheck import Case, GradientReport
@@ -68,29 +67,25 @@ def judge(row: Case) -> Judged:
     return Judged(row, gradcheck.check_case(row, seed=SEED), worst)
 
 
-def write(folder: pathlib.Path, *, jobs: int = 1) -> bool:
-    """Judges every gradient and writes the page and its figures; whether all pass.
-
-    Args:
-      folder: where to.
-      jobs: in how many processes the gradients are judged.
-    """
-    rows = {family: gradcheck.cases(family) for family in FAMILIES}
-    tasks = {
-        row.name: (_verdict, (family, index))
-        for family, own in rows.items()
-        for index, row in enumerate(own)
+def tasks() -> dict[str, tuple[Callable, tuple]]:
+    """A task for each gradient, which another process can do as well."""
+    return {
+        _task(row): (_verdict, (family, index))
+        for family in FAMILIES
+        for index, row in enumerate(gradcheck.cases(family))
     }
-    with side_by_side.results_of(tasks, jobs) as result_of:
-        families = {
-            family: [Judged(row, *result_of(row.name)) for row in own]
-            for family, own in rows.items()
-        }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in SHEETS:
-        style.save(draw(name), folder / name)
-    results.write(folder / "README.md", page(families))
-    return all(judged.passed for rows in families.values() for judged in rows)
+
+
+def judge_all(result_of: Callable[[str], Any]) -> dict[str, list[Judged]]:
+    """Every gradient by family, from the results of the tasks."""
+    return {
+        family: [Judged(row, *result_of(_task(row))) for row in gradcheck.cases(family)]
+        for family in FAMILIES
+    }
+
+
+def _task(row: Case) -> str:
+    return f"gradient of {row.name}"
 
 
 def _verdict(family: str, index: int) -> tuple[GradientReport, dict[str, float]]:
@@ -100,6 +95,14 @@ def _verdict(family: str, index: int) -> tuple[GradientReport, dict[str, float]]
 
 
 # The page
+
+
+def write(folder: pathlib.Path, families: Mapping[str, Iterable[Judged]]) -> None:
+    """Writes the page and its figures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in SHEETS:
+        style.save(draw(name), folder / name)
+    results.write(folder / "README.md", page(families))
 
 
 def page(families: Mapping[str, Iterable[Judged]]) -> str:

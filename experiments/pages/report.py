@@ -86,9 +86,11 @@ def index(folder: pathlib.Path, experiments: Sequence[Experiment]) -> str:
         DO_NOT_EDIT,
         "# Reports",
         "What the slides claim, what we measured, and whether the two agree. "
-        "`python -m experiments run` writes these pages; `python -m experiments verify` computes "
-        "everything again and compares. As a site, with a search through all claims and an "
-        "explorer of the sweeps: open [index.html](index.html) of a clone in a browser.",
+        "`python -m experiments run` writes these pages; what comes out the same within its "
+        "tolerance elsewhere, or cannot be computed there for lack of data, stands as it is: each "
+        "page says under *Made with* where its numbers are from. `python -m experiments verify` "
+        "computes everything again and compares. As a site, with a search through all claims and "
+        "an explorer of the sweeps: open [index.html](index.html) of a clone in a browser.",
         f"**{escape(tally([answer for _, answer in answers]))}**, in {len(records)} "
         f"{'experiment' if len(records) == 1 else 'experiments'}.",
         *(_line(folder, name, text) for name, text in _OTHER_PAGES.items()),

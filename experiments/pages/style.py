@@ -4,6 +4,7 @@ import contextlib
 import io
 import itertools
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from matplotlib.text import Text
 from experiments.record import results
 
 _STYLE = pathlib.Path(__file__).with_name("jaxnn.mplstyle")
+_ROUNDING = 0.01  # of a point: no eye sees it, and it is more than another rounding makes
 _PERCENTILES = {"range": (0.0, 1.0), "quartiles": (0.25, 0.75)}
 
 
@@ -51,19 +53,52 @@ def note(text: str) -> Figure:
 
 
 def save(figure: Figure, stem: pathlib.Path) -> None:
-    """Writes stem.svg and stem.png without a date or a version in them."""
-    png, svg = io.BytesIO(), io.BytesIO()
+    """Writes stem.png and stem.svg without a date or a version in them."""
+    _lay_out(figure)
+    png = io.BytesIO()
+    with applied():
+        # by the canvases: `savefig` would draw it once more for each, to lay it out
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    results.write(stem.with_suffix(".png"), png.getvalue())
+    results.write(stem.with_suffix(".svg"), _svg(figure))
+
+
+def svg(figure: Figure) -> bytes:
+    """The file stem.svg that save would write; the figure cannot be saved any more."""
+    _lay_out(figure)
+    return _svg(figure)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Once: it need not be again for each kind of file."""
     with applied():
         layout = figure.get_layout_engine()
         if layout is not None:
             layout.execute(figure)
-        figure.set_layout_engine("none")  # it is laid out, and need not be again for each kind
+        figure.set_layout_engine("none")
         figure.set_dpi(matplotlib.rcParams["savefig.dpi"])
-        # by the canvases: `savefig` would draw it once more for each, to lay it out
-        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
-    results.write(stem.with_suffix(".svg"), svg.getvalue())
-    results.write(stem.with_suffix(".png"), png.getvalue())
+
+
+def _svg(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    with applied():
+        FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None, "Creator": None})
+    return content.getvalue()
+
+
+def looks_alike(svg: bytes, other: bytes) -> bool:
+    """Whether two files show the same, but for another processor's rounding of coordinates."""
+    if svg == other:
+        return True
+    (rest, numbers), (other_rest, other_numbers) = map(_coordinates, (svg, other))
+    return rest == other_rest and np.allclose(numbers, other_numbers, rtol=0, atol=_ROUNDING)
+
+
+def _coordinates(svg: bytes) -> tuple[list[str], list[float]]:
+    """What stands around the numbers of a drawing, and the numbers."""
+    text = re.sub(r"\b[a-z][0-9a-f]{10}\b", "", svg.decode())  # names by the sum of a path
+    number = r"(?<![\w#.-])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+    return re.split(number, text), [float(found) for found in re.findall(number, text)]
 
 
 def band(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import jax
 
+from jaxnn import private_jax
+
 
 class FolderError(OSError):
     """Results cannot be written where they should be."""
@@ -35,7 +37,7 @@ def join_processes(processes: Sequence[str] | None) -> None:
 def make_deterministic() -> None:
     """Has a GPU add in one order, and multiply in float32; before JAX's first computation."""
     flags = os.environ.get("XLA_FLAGS", "").split()
-    os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys([*flags, "--xla_gpu_deterministic_ops=true"]))
+    os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys([*flags, private_jax.DETERMINISTIC_GPU]))
     jax.config.update("jax_default_matmul_precision", "highest")
 
 

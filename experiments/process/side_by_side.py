@@ -3,6 +3,7 @@
 import contextlib
 import io
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
@@ -37,8 +38,9 @@ def results_of(tasks: Tasks, jobs: int) -> Iterator[Callable[[str], Any]]:
         }
 
         def result_of(name: str) -> Any:
-            said, answer = futures[name].result()
+            said, warned, answer = futures[name].result()
             print(said, end="", flush=True)
+            print(warned, end="", file=sys.stderr, flush=True)
             return answer
 
         try:
@@ -53,8 +55,9 @@ def _start(keeps_compiled: bool) -> None:
         compilation_cache.enable()
 
 
-def _heard(function: Callable, arguments: tuple) -> tuple[str, Any]:
-    """What it says, and what it answers."""
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+def _heard(function: Callable, arguments: tuple) -> tuple[str, str, Any]:
+    """What it says and warns of, and what it answers; bars of several would cover each other."""
+    said, warned = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(warned):
         answer = function(*arguments)
-    return said.getvalue(), answer
+    return said.getvalue(), warned.getvalue(), answer

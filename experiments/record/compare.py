@@ -1,13 +1,16 @@
 """Two results of the same runs, variable by variable: equal, within tolerance, or different."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from experiments.record import results
+from experiments.record.experiment import Experiment
+
+Result = tuple[xr.Dataset, Mapping[str, Any]]  # what results.load gives: dataset and record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,96 @@ class Comparison:
     largest: float = 0.0
     allowed: tuple[float, float] = (0.0, 0.0)
     note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A fresh run, held against the committed results of its experiment.
+
+    Attributes:
+      variables: how each compares.
+      problems: how the numbers differ otherwise: of other settings, data or bits.
+      verdicts: the claims whose verdict is another.
+      remarks: what was not compared, and why.
+    """
+
+    variables: Sequence[Comparison]
+    problems: Sequence[str]
+    verdicts: Sequence[str]
+    remarks: Sequence[str]
+
+    @property
+    def different_numbers(self) -> list[str]:
+        differing = [row for row in self.variables if not row.agrees]
+        return [*(f"{row.variable} {row.note}".rstrip() for row in differing), *self.problems]
+
+
+def hold(experiment: Experiment, fresh: Result, committed: Result, *, quick: bool = False) -> Held:
+    """Holds a run against committed results, by the tolerances of its experiment.
+
+    On the same platform with the same versions, every bit must be the same.
+
+    Args:
+      quick: the fresh run is a part of the other, too small for the verdicts.
+    """
+    (numbers, record), (before, was) = fresh, committed
+    module, missing = experiment.module, lost_data(record, was)
+    same = not made_elsewhere(record, was)
+    remarks = [f"{name} is not at hand, what rests on it is not compared" for name in missing]
+    for dim, limit in {} if same else getattr(module, "STEADY", {}).items():
+        remarks.append(f"{dim} above {limit:g} not compared: it amplifies another rounding")
+        numbers, before = (_up_to(x, dim, limit) for x in (numbers, before))
+    variables = compare(
+        numbers,
+        before,
+        module.TOLERANCES,
+        part=quick or bool(missing),
+        leave_out=getattr(module, "WHOLE_RUN", ()) if quick else (),
+        unrepeated=getattr(module, "UNREPEATED", ()),
+    )
+    problems = [*_of_other_data(record, was), *(_other_bits(variables) if same else ())]
+    if not quick and record["config"] != was["config"]:
+        problems.append("settings are not the committed ones")
+    judged = not (quick or missing)
+    verdicts = changed_verdicts(record["verdicts"], was["verdicts"]) if judged else []
+    return Held(variables, problems, verdicts, remarks)
+
+
+def _up_to(dataset: xr.Dataset, dim: str, limit: float) -> xr.Dataset:
+    is_there = dim in dataset.dims  # it is not where nothing could be computed
+    return dataset.sel({dim: dataset[dim] <= limit}) if is_there else dataset
+
+
+def lost_data(record: Mapping[str, Any], was: Mapping[str, Any]) -> list[str]:
+    """The data sets that the committed results rest on, and that are not at hand here."""
+    return [n for n, identity in record["data"].items() if identity is None and was["data"].get(n)]
+
+
+def made_elsewhere(record: Mapping[str, Any], was: Mapping[str, Any]) -> list[str]:
+    """What may round otherwise: versions and a platform that are not those of here."""
+    here = record["versions"]
+    reasons = [
+        f"made with {package} {version}, here {here.get(package, 'absent')}"
+        for package, version in was["versions"].items()
+        if here.get(package) != version
+    ]
+    return reasons + ["made on another platform"] * (record["platform"] != was["platform"])
+
+
+def _of_other_data(record: Mapping[str, Any], was: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} holds other data than the committed results were made from"
+        for name, identity in record["data"].items()
+        if identity is not None and was["data"].get(name) not in (identity, None)
+    ]
+
+
+def _other_bits(variables: Iterable[Comparison]) -> list[str]:
+    return [
+        f"{row.variable}: not the same bits, with the same processor and versions"
+        for row in variables
+        if row.agrees and row.compared and not row.identical
+    ]
 
 
 def compare(

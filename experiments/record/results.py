@@ -13,7 +13,6 @@ import os
 import pathlib
 import platform
 import tempfile
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +20,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+import jaxnn
 from jaxnn import data
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -146,9 +146,8 @@ def plain(config: Any) -> Any:
 
 def versions() -> dict[str, str]:
     """Versions of what computes the numbers."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     packages = {package: importlib.metadata.version(package) for package in _PACKAGES}
-    return {"jaxnn": project["version"], "python": platform.python_version(), **packages}
+    return {"jaxnn": jaxnn.__version__, "python": platform.python_version(), **packages}
 
 
 def platform_of_run() -> dict[str, str]:

@@ -92,6 +92,7 @@ def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
     yield from ((name, _without_docstrings(text)) for name, text in library())
     yield "experiments/record/results.py", _without_docstrings(inspect.getsource(results))
     seen = {pathlib.Path(inspect.getfile(module)) for module in (results, experiment.module)}
+    seen.update(_own_files(experiment))
     for name, source in _computing_sources(experiment):
         yield name, _computing_part(_without_docstrings(source))
         yield from _imported(source, seen)
@@ -99,18 +100,22 @@ def _sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 def own_sources(experiment: Experiment) -> list[str]:
     """The experiment's module, or all files of its package."""
-    folders = map(pathlib.Path, getattr(experiment.module, "__path__", ()))
-    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    files = _own_files(experiment)
     return [inspect.getsource(experiment.module), *(path.read_text("utf-8") for path in files)]
+
+
+def _own_files(experiment: Experiment) -> list[pathlib.Path]:
+    """Those of its package; none where it is one file."""
+    folders = map(pathlib.Path, getattr(experiment.module, "__path__", ()))
+    return [path for folder in folders for path in sorted(folder.glob("*.py"))]
 
 
 def _computing_sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
     """The experiment's module, or the files of its package that compute."""
     yield experiment.name, inspect.getsource(experiment.module)
-    for folder in getattr(experiment.module, "__path__", ()):
-        for path in sorted(pathlib.Path(folder).glob("*.py")):
-            if path.name not in ("__init__.py", *_FILES_THAT_DRAW_OR_JUDGE):
-                yield f"{experiment.name}/{path.name}", path.read_text("utf-8")
+    for path in _own_files(experiment):
+        if path.name not in ("__init__.py", *_FILES_THAT_DRAW_OR_JUDGE):
+            yield f"{experiment.name}/{path.name}", path.read_text("utf-8")
 
 
 def _imported(source: str, seen: set[pathlib.Path]) -> Iterator[tuple[str, str]]:

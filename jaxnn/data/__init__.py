@@ -5,7 +5,7 @@ from jaxnn.data.dataset import Dataset, Examples, from_arrays
 from jaxnn.data.errors import DataCorruptError, DataNotFoundError
 from jaxnn.data.own.image_folder import from_image_folder
 from jaxnn.data.own.stream import Stream, from_source
-from jaxnn.data.own.table import from_csv
+from jaxnn.data.own.table import from_csv, from_frame
 from jaxnn.data.prepare.labels import class_weights, label_noise, noisy_labels, one_hot
 from jaxnn.data.prepare.min_max import MinMax, min_max
 from jaxnn.data.prepare.parts import autoencoding, hold_out, pooled, select, standardized
@@ -28,6 +28,7 @@ __all__ = [
     "fold_rows",
     "from_arrays",
     "from_csv",
+    "from_frame",
     "from_image_folder",
     "from_source",
     "hold_out",

@@ -33,7 +33,8 @@ def load_or_build(
 
     The cache lies in the source folder, or in the user's own cache folder where the source is
     read-only. It holds one .npy file per array, and a manifest.json with the digest of each and
-    the name, size and time of every source file; where anything differs, it is built again.
+    of all of them, and the name, size and time of every source file; where anything differs, it is
+    built again.
     Files get a temporary name first, so another process sees whole files only; two that build at
     once write the same bytes.
 
@@ -100,6 +101,8 @@ def _read(place: Path, fingerprint: Fingerprint, sha256: Mapping[str, str] | Non
         manifest = json.loads((place / "manifest.json").read_bytes())
         if manifest["source"] != fingerprint:
             raise ValueError("the source files changed")
+        if sha256 is None and manifest.get("whole") != _whole(manifest["sha256"]):
+            raise ValueError("the manifest is damaged")
         expected = manifest["sha256"] if sha256 is None else dict(sha256)
         arrays = {key: np.load(place / f"{key}.npy", mmap_mode="r") for key in expected}
         bad = [key for key, array in arrays.items() if digest(array) != expected[key]]
@@ -115,7 +118,8 @@ def _read(place: Path, fingerprint: Fingerprint, sha256: Mapping[str, str] | Non
 
 def _write(places: list[Path], fingerprint: Fingerprint, arrays: Arrays) -> None:
     digests = {key: digest(array) for key, array in arrays.items()}
-    manifest = json.dumps({"source": fingerprint, "sha256": digests}, indent=1)
+    entries = {"source": fingerprint, "sha256": digests, "whole": _whole(digests)}
+    manifest = json.dumps(entries, indent=1)
     for place in places:
         try:
             _make_folder(place)
@@ -127,6 +131,11 @@ def _write(places: list[Path], fingerprint: Fingerprint, arrays: Arrays) -> None
         else:
             return
     _log.warning("no folder for a cache could be written, tried %s", ", ".join(map(str, places)))
+
+
+def _whole(digests: Mapping[str, str]) -> str:
+    """What shows that the manifest names every array."""
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def _make_folder(place: Path) -> None:

@@ -1,12 +1,15 @@
 """What a run trains on: checked, read-only NumPy arrays, with a published or a made split."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 from numpy.typing import ArrayLike
+
+from jaxnn.data import arrays
 
 
 class Examples(NamedTuple):
@@ -24,6 +27,7 @@ class Dataset:
       classes: the name of each label 0, 1, ...; () for regression.
       scale: the run divides the inputs by it (255.0 maps uint8 pixels to [0, 1]).
       validation: examples to choose hyperparameters on, where some are held out.
+      features: the name of each feature of a table; () where they have none.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Dataset:
     classes: tuple[str, ...]
     scale: float
     validation: Examples | None = dataclasses.field(default=None, kw_only=True)
+    features: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
 
     def __repr__(self) -> str:
         inputs = self.train.inputs
@@ -57,13 +62,13 @@ def from_arrays(
 
     Args:
       train_inputs: [n, ...], uint8 or floating; every floating dtype becomes float32.
-      train_labels: class indices [n] of an integer dtype, or regression targets [n, ...] of a
-        floating one.
+      train_labels: class indices [n] or [n, 1] of an integer dtype, names or booleans of classes,
+        or regression targets [n, ...] of a floating dtype.
       test_inputs: as train_inputs, one example of the same shape and dtype; None for no test split.
       test_labels: as train_labels.
       name: what messages and results call the data set.
-      classes: the name of each class; None counts 0 to the largest training label; () takes integer
-        labels as regression targets.
+      classes: the name of each class; None counts 0 to the largest training label, or takes the
+        names that occur, sorted; () takes integer labels as regression targets.
       scale: the number that maps the inputs to the range that the network sees.
 
     Raises:
@@ -98,13 +103,21 @@ def assemble(
         raise ValueError("only one of test_inputs and test_labels was given: give both or none")
     if not (np.isfinite(scale) and scale > 0):
         raise ValueError(f"scale must be positive and finite, got {scale}: it divides the inputs")
+    if classes is not None:
+        classes = _checked_classes(classes)
+    train_labels, classes = arrays.class_indices(
+        arrays.as_array(train_labels, "train_labels"), classes, "train_labels"
+    )
     train = _examples(train_inputs, train_labels, "train", regression=classes == ())
     if train.labels.dtype == np.int32 and classes is None:
-        classes = [str(index) for index in range(int(train.labels.max()) + 1)]
+        classes = arrays.counted(train.labels, "train_labels")
     names = tuple(classes or ())
     _check_labels(train.labels, names, "train_labels")
     test = None
     if test_inputs is not None and test_labels is not None:
+        test_labels, _ = arrays.class_indices(
+            arrays.as_array(test_labels, "test_labels"), names, "test_labels"
+        )
         test = _examples(test_inputs, test_labels, "test", regression=not names)
         _check_labels(test.labels, names, "test_labels")
         _check_alike(train, test)
@@ -112,7 +125,7 @@ def assemble(
 
 
 def _examples(inputs: ArrayLike, labels: ArrayLike, split: str, *, regression: bool) -> Examples:
-    x = _frozen(_checked_inputs(np.asarray(inputs), f"{split}_inputs"))
+    x = _frozen(_checked_inputs(arrays.as_array(inputs, f"{split}_inputs"), f"{split}_inputs"))
     y = _frozen(_checked_labels(np.asarray(labels), f"{split}_labels", regression))
     if len(x) != len(y):
         raise ValueError(
@@ -146,15 +159,14 @@ def _checked_labels(y: np.ndarray, what: str, regression: bool) -> np.ndarray:
     if np.issubdtype(y.dtype, np.floating) or (regression and np.issubdtype(y.dtype, np.integer)):
         return _finite_float32(y, what)
     if not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(
-            f"{what} has dtype {y.dtype}, only integer classes and floating targets are supported: "
-            "np.unique(labels, return_inverse=True) turns names into class indices"
+        advice = (
+            "leave classes=() out, which asks for numbers to predict"
+            if regression and y.dtype.kind in "bU"
+            else "give class indices, names of classes, or targets by .astype(np.float32)"
         )
+        raise TypeError(f"{what} has dtype {y.dtype} and shape {list(y.shape)}: {advice}")
     if y.ndim != 1:
-        raise ValueError(
-            f"{what} needs shape [examples], got {list(y.shape)}: "
-            "give class indices, argmax(axis=-1) of one-hot rows"
-        )
+        arrays.refuse_rows(y, what)
     if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int32).max):
         bad = int(y.min() if y.min() < 0 else y.max())
         raise ValueError(f"{what} holds {bad}: class indices count from 0")
@@ -172,6 +184,7 @@ def _finite_float32(x: np.ndarray, what: str) -> np.ndarray:
             f"{what}[{at}] is {x[place]}, and {int((~finite).sum())} values in all are not finite "
             "as float32: remove or replace them first"
         )
+    arrays.check_told_apart(x, what)
     return x32
 
 
@@ -182,13 +195,22 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def _checked_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(map(str, classes))
+    twice = [(name, count) for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"classes names {twice[0][0]!r} {twice[0][1]} times: name each once")
+    return names
+
+
 def _check_labels(labels: np.ndarray, classes: tuple[str, ...], what: str) -> None:
     if not classes:
         return
     if labels.dtype != np.int32:
         raise TypeError(
             f"{what} is floating but there are {len(classes)} classes: "
-            "give integer class indices, or classes=() for regression"
+            "give integer class indices, as labels.astype(int) of whole numbers, or classes=() for"
+            " regression"
         )
     if labels.max() >= len(classes):
         row = int(np.argmax(labels))

@@ -1,29 +1,83 @@
-"""One gradient before three judges: autodiff, central differences, the Taylor remainder.
+"""One gradient before three judges: autodiff, central differences, the Taylor remainder."""
 
-An error is relative to its own element, or to the root mean square of its leaf where the element is
-smaller: |a_i - b_i| / max(|b_i|, rms(b)). So a tolerance is widened neither by large neighbours, as
-in a comparison of norms, nor by absolute size. (A leaf that is 0 beside others, as is the gradient
-of a shift that softmax ignores, is measured against 1% of the rms of all leaves.)
-"""
-
+import contextlib
 import functools
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
-from jaxnn.gradcheck.probes import (
-    DIFFERENCE_STEP,
-    TAYLOR_STEPS,
-    Probes,
-    block_diagonal,
-    draw_probes,
-)
-from jaxnn.gradcheck.report import ArgumentReport, GradientReport
+from jaxnn.gradcheck.probes import Probes, block_diagonal, draw_probes
+from jaxnn.gradcheck.problem import Answer, Problem, flat
+from jaxnn.gradcheck.sides import Measured, Side, look_at, measure
+
+JUDGES = ("autodiff", "differences", "taylor")
+
+
+class ArgumentReport(NamedTuple):
+    """What the judges say about the gradient with respect to one argument.
+
+    Attributes:
+      argument: its position among the inputs.
+      autodiff: largest elementwise error of the hand-derived gradient against autodiff.
+      differences: the same against central differences, along random directions within each leaf
+        and along single elements.
+      autodiff_differences: the same for autodiff against central differences.
+      slope: of log |f(x + hv) - f(x) - h <g, v>| over log h: 2, or more, for the right g and 1 for
+        a wrong one; NaN where the remainder is mere rounding, as it is for a linear f, and where f
+        bends within the steps.
+      kinks: number of the single elements at which the slopes on the two sides differ.
+      failed: the judges that reject: "structure", "autodiff", "differences", "taylor".
+      verdict: which side is wrong, in words.
+    """
+
+    argument: int
+    autodiff: float
+    differences: float
+    autodiff_differences: float
+    slope: float
+    kinks: int
+    failed: tuple[str, ...]
+    verdict: str
+
+    def __str__(self) -> str:
+        return (
+            f"argument {self.argument}: {self.verdict} (against autodiff {self.autodiff:.1e},"
+            f" against differences {self.differences:.1e}, autodiff against differences"
+            f" {self.autodiff_differences:.1e}, Taylor slope {self.slope:.2f}, kinks {self.kinks})"
+        )
+
+
+class GradientReport(NamedTuple):
+    """The reports on all arguments, and the seed that repeats this check."""
+
+    arguments: tuple[ArgumentReport, ...]
+    seed: int
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The judges that reject the gradient of some argument."""
+        return tuple(dict.fromkeys(judge for report in self.arguments for judge in report.failed))
+
+    @property
+    def passed(self) -> bool:
+        return not self.failed
+
+    def worst(self, judge: str) -> float:
+        """The largest of all arguments' errors before this judge; 0 without an argument."""
+        return max((getattr(report, judge) for report in self.arguments), default=0.0)
+
+    @property
+    def slope(self) -> float:
+        """The lowest of all arguments' Taylor slopes; NaN if f is linear in all of them."""
+        slopes = (report.slope for report in self.arguments)
+        return min((slope for slope in slopes if not np.isnan(slope)), default=np.nan)
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.arguments), f"repeat with seed={self.seed}"])
 
 
 def check_gradients(
@@ -35,30 +89,39 @@ def check_gradients(
     directions: int = 4,
     tolerance: float = 1e-12,
     difference_tolerance: float = 1e-7,
+    judges: Sequence[str] = JUDGES,
 ) -> GradientReport:
     """Judges the hand-derived gradient `f_vjp` of `f` at one point, in float64.
 
-    The cotangent and the directions are random and drawn anew at each call. Choose the inputs at a
-    distance of 0.01 from kinks and ties, where there is no derivative to agree on. Where f is
+    The cotangent and the directions are random and drawn anew at each call. At a kink there is no
+    derivative to agree on: each slope between those of the two sides is accepted there. Where f is
     saturated, autodiff gives 0 and so do the differences, as of tanh at 25: there the verdict is
-    that they cannot tell, and `exact_slopes` can.
+    that they cannot tell, and `exact_slopes` can. Where f computes in float32 inside, tolerances
+    are those of float32. Products run at the highest precision; where the default device has no
+    float64 (a TPU), the CPU judges.
 
     Args:
-      f: from trees of arrays to a tree of float arrays; settings are bound by functools.partial.
+      f: from trees of arrays to a tree of float or complex arrays; settings are bound by
+        functools.partial. Outputs of integers get a cotangent of zeros.
       f_vjp: (*inputs, cotangent) -> the cotangent of the input `argnums`, or a tuple of them.
       *inputs: arrays or trees of them; floats are converted to float64.
-      argnums: the differentiable inputs, as in `jax.grad`: an int, or a tuple if f_vjp gives one.
+      argnums: the differentiable inputs, as in `jax.grad`: an int, or a tuple if f_vjp gives one;
+        negative ones count from the end.
       seed: repeats an earlier check; by default a fresh one.
       directions: number of random directions for each leaf.
       tolerance: largest error allowed against autodiff.
       difference_tolerance: largest error allowed against central differences.
+      judges: those of JUDGES that may reject; ("autodiff",) is for an f that no differences can
+        follow, such as one that rounds.
 
     Raises:
       IndexError: argnums names an input that is not there.
+      TypeError: argnums names an input of integers.
+      ValueError: there is no such judge.
     """
     (report,) = check_rules(
         f, (f_vjp,), *inputs, argnums=argnums, seed=seed, directions=directions,
-        tolerance=tolerance, difference_tolerance=difference_tolerance,
+        tolerance=tolerance, difference_tolerance=difference_tolerance, judges=judges,
     )  # fmt: skip
     return report
 
@@ -72,204 +135,148 @@ def check_rules(
     directions: int = 4,
     tolerance: float = 1e-12,
     difference_tolerance: float = 1e-7,
+    judges: Sequence[str] = JUDGES,
 ) -> list[GradientReport]:
-    """`check_gradients` of several rules for one f: one point, one cotangent and one program."""
+    """`check_gradients` of several rules for one f: at one point, and in one program."""
+    if unknown := [judge for judge in judges if judge not in JUDGES]:
+        raise ValueError(f"judges are {', '.join(JUDGES)}, got {unknown[0]!r}")
     seed = secrets.randbits(32) if seed is None else seed
     random = np.random.default_rng(seed)
-    positions = (argnums,) if isinstance(argnums, int) else argnums
-    with jax.enable_x64(True):
+    positions = _positions(argnums, len(inputs))
+
+    def by_all(*values):
+        return [rule(*values) for rule in rules]
+
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"), _device_with_float64():
         inputs = jax.tree.map(as_float64, inputs)
-        chosen = tuple(inputs[position] for position in positions)
-
-        def f_chosen(*values):
-            by_position = dict(zip(positions, values, strict=True))
-            return f(*(by_position.get(i, x) for i, x in enumerate(inputs)))
-
-        shapes = jax.eval_shape(f_chosen, *chosen)
-        cotangent = jax.tree.map(lambda y: jnp.asarray(random.normal(size=y.shape)), shapes)
-
-        x, unravel = ravel_pytree(chosen)
-        sizes = [[leaf.size for leaf in jax.tree.leaves(values)] for values in chosen]
-        probes = [draw_probes(leaves, random, directions) for leaves in sizes]
-        shifts = [probe.shifts() for probe in probes]
-
-        @jax.jit
-        def sides_fn(inputs, x, shifts):  # all in one program, as compiling is most of the work
-            here, pullback = jax.vjp(lambda x: f_chosen(*unravel(x)), x)
-
-            def change_fn(shift):
-                """<cotangent, f(x + shift) - f(x)>, subtracted before it is summed up."""
-                moved = f_chosen(*unravel(x + shift))
-                return _inner(cotangent, jax.tree.map(jnp.subtract, moved, here))
-
-            (auto,) = pullback(cotangent)
-            by_hand = [rule(*inputs, cotangent) for rule in rules]
-            return here, unravel(auto), by_hand, jax.lax.map(change_fn, shifts)
-
-        here, auto, by_hand, changes = sides_fn(inputs, x, block_diagonal(shifts))
-        changes = np.split(np.asarray(changes), np.cumsum([len(rows) for rows in shifts])[:-1])
-        size = float(_inner(*(jax.tree.map(jnp.abs, tree) for tree in (cotangent, here))))
-        seen = _Seen(
-            probes, changes, sizes, auto,
-            floor=0.01 * _rms(ravel_pytree(auto)[0]),
-            rounding=1e-12 * max(1.0, size),
-            unseen=np.finfo(np.float64).eps * size / DIFFERENCE_STEP,
-        )  # fmt: skip
-        by_hand = [(hand,) if isinstance(argnums, int) else tuple(hand) for hand in by_hand]
-        tolerances = tolerance, difference_tolerance
-        judged = [_judge_all(seen, positions, hand, *tolerances) for hand in by_hand]
-    return [GradientReport(reports, seed) for reports in judged]
+        problem = Problem(f, by_all, inputs, positions, random)
+        probes = [
+            draw_probes(sizes, x, random, directions)
+            for sizes, x in zip(problem.sizes, problem.point, strict=True)
+        ]
+        answer = problem.ask(block_diagonal([probe.shifts() for probe in probes]))
+        low = problem.epsilon > np.finfo(np.float64).eps
+        limits = {
+            "autodiff": max(tolerance, 100 * problem.epsilon) if low else tolerance,
+            "differences": difference_tolerance,
+        }
+        hands = [(hand,) if isinstance(argnums, int) else hand for hand in answer.hand]
+        reports = [
+            _misshapen(hand, problem.chosen, positions)
+            or _judged(hand, problem, answer, probes, positions, limits, judges)
+            for hand in hands
+        ]
+    return [GradientReport(report, seed) for report in reports]
 
 
-class _Seen(NamedTuple):
-    """What f and autodiff show at the point; the lists have one item for each argument."""
-
-    probes: list[Probes]
-    changes: list[np.ndarray]
-    sizes: list[list[int]]
-    auto: tuple[Any, ...]
-    floor: float
-    rounding: float
-    unseen: float  # by the differences
-
-
-def _judge_all(
-    seen: _Seen, positions: tuple[int, ...], hand: tuple[Any, ...], *tolerances: float
+def _judged(
+    hand: tuple,
+    problem: Problem,
+    answer: Answer,
+    probes: list[Probes],
+    positions: tuple[int, ...],
+    limits: Mapping[str, float],
+    judges: Sequence[str],
 ) -> tuple[ArgumentReport, ...]:
-    reports = []
-    for i, position in enumerate(positions):
-        if i >= len(hand) or not _same_structure(hand[i], seen.auto[i]):
-            reports.append(_misshapen(position))
-            continue
-        sides = [np.asarray(ravel_pytree(tree[i])[0]) for tree in (hand, seen.auto)]
-        measured = _measure(
-            seen.probes[i], seen.changes[i], seen.sizes[i], *sides,
-            floor=seen.floor, rounding=seen.rounding,
-        )  # fmt: skip
-        told_apart = not np.all(np.abs(np.subtract(*sides)) <= seen.unseen)
-        reports.append(_judge(position, measured, *tolerances, told_apart=told_apart))
-    return tuple(reports)
+    sides = [
+        Side(probe, x, *gradients)
+        for probe, x, *gradients in zip(
+            probes, problem.point, map(flat, hand), answer.auto, strict=True
+        )
+    ]
+    looks = look_at(problem, answer, sides, limits["autodiff"])
+    low = problem.epsilon > np.finfo(np.float64).eps
+    noise = max(1.0, answer.size) * max(1e-12, 100 * problem.epsilon * low)
+    measured = [measure(side, look, noise) for side, look in zip(sides, looks, strict=True)]
+    pairs = zip(positions, measured, strict=True)
+    return tuple(_judge(i, found, limits, judges) for i, found in pairs)
 
 
 def cast(leaf: Any, dtype: Any) -> jax.Array:
-    """The leaf as an array, of this dtype where it is of floats."""
+    """The leaf as an array, of this dtype where it is of floats; complex to the same precision."""
     if isinstance(leaf, np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating):
         return jnp.asarray(leaf.astype(dtype))  # on the device it is a program for each shape
     array = jnp.asarray(leaf)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating) and np.dtype(dtype) == np.float64:
+        return array.astype(np.complex128)
     return array.astype(dtype) if jnp.issubdtype(array.dtype, jnp.floating) else array
 
 
 as_float64 = functools.partial(cast, dtype=np.float64)
 
 
-def _inner(a: Any, b: Any) -> jax.Array:
-    return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)), jnp.zeros(()))
+def _positions(argnums: int | tuple[int, ...], number: int) -> tuple[int, ...]:
+    asked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for position in asked:
+        if not -number <= position < number:
+            raise IndexError(f"argnums names input {position}, but there are {number} inputs")
+    return tuple(position % number for position in asked)
 
 
-class _Measured(NamedTuple):
-    autodiff: float
-    differences: float
-    autodiff_differences: float
-    slope: float
-    kinks: int
-
-
-def _measure(
-    probes: Probes,
-    changes: np.ndarray,
-    sizes: list[int],
-    hand: np.ndarray,
-    auto: np.ndarray,
-    *,
-    floor: float,
-    rounding: float,
-) -> _Measured:
-    """All errors of one argument, whose leaves of these sizes lie flat behind one another."""
-    if not hand.size:
-        return _Measured(0.0, 0.0, 0.0, np.nan, 0)
-    rows, peaks = probes.rows, probes.peaks()
-    forth, back, far = np.split(changes, [len(rows), 2 * len(rows)])
-    forth, back = forth / DIFFERENCE_STEP, back / -DIFFERENCE_STEP
-    quotients = (forth + back) / 2
-
-    leaf_of = np.repeat(np.arange(len(sizes)), sizes)
-    scale = np.array([max(_rms(auto[leaf_of == leaf]), floor) for leaf in range(len(sizes))])
-    row_scale = np.sqrt(rows**2 @ scale[leaf_of] ** 2)
-    bent = np.abs(forth - back) > 0.01 * np.maximum(np.abs(quotients), row_scale)
-    return _Measured(
-        autodiff=_largest(hand, auto, scale[leaf_of]),
-        differences=_largest(rows @ hand, quotients, row_scale),
-        autodiff_differences=_largest(rows @ auto, quotients, row_scale),
-        slope=_slope(
-            far.reshape(-1, probes.drawn) - TAYLOR_STEPS[:, None] * (peaks @ hand), rounding
-        ),
-        kinks=int(bent[probes.drawn :].sum()),
-    )
-
-
-def _slope(remainders: np.ndarray, rounding: float) -> float:
-    """The order in h of the Taylor remainders [steps, directions]; NaN where they are rounding."""
-    size = np.sqrt(np.mean(remainders**2, axis=1))
-    if not np.all(np.isfinite(size)):
-        return 0.0
-    seen = size > rounding
-    if seen.sum() < 3:
-        return np.nan
-    return float(np.polyfit(np.log(TAYLOR_STEPS[seen]), np.log(size[seen]), 1)[0])
+@contextlib.contextmanager
+def _device_with_float64() -> Iterator[None]:
+    if jax.default_backend() != "tpu":
+        yield
+        return
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        yield
 
 
 def _judge(
-    argument: int,
-    measured: _Measured,
-    tolerance: float,
-    difference_tolerance: float,
-    *,
-    told_apart: bool,
+    argument: int, measured: Measured, limits: Mapping[str, float], judges: Sequence[str]
 ) -> ArgumentReport:
     agrees = {
-        "autodiff": measured.autodiff <= tolerance,
-        "differences": measured.differences <= difference_tolerance,
+        "autodiff": measured.autodiff <= limits["autodiff"],
+        "differences": measured.differences <= limits["differences"],
         "taylor": np.isnan(measured.slope) or measured.slope > 1.8,
     }
-    failed = tuple(judge for judge in agrees if not agrees[judge])
-    autodiff_is_right = measured.autodiff_differences <= difference_tolerance
+    failed = tuple(judge for judge in JUDGES if judge in judges and not agrees[judge])
+    autodiff_is_right = measured.autodiff_differences <= limits["differences"]
     if not failed:
-        verdict = "right"
-    elif not told_apart or (agrees["differences"] and autodiff_is_right):
+        verdict = _RIGHT if not measured.kinks else _RIGHT_BUT_FOR_KINKS
+    elif agrees["autodiff"]:
+        verdict = _BOTH_CONTRADICTED
+    elif not measured.told_apart or (agrees["differences"] and autodiff_is_right):
         verdict = "hand and autodiff differ by less than the differences can tell"
     elif agrees["differences"]:
         verdict = "autodiff is wrong"
     elif autodiff_is_right:
         verdict = "the hand-derived gradient is wrong"
-    elif agrees["autodiff"]:
-        verdict = "f has no derivative here, a kink or a jump: the differences contradict both"
     else:
         verdict = "undecided: hand, autodiff and differences all contradict each other"
-    return ArgumentReport(argument, *measured, failed, verdict)
+    return ArgumentReport(argument, *measured[:-1], failed, verdict)
 
 
-def _misshapen(argument: int) -> ArgumentReport:
-    verdict = "the hand-derived gradient is wrong: it has not the shapes of the argument"
+_RIGHT = "right"
+_RIGHT_BUT_FOR_KINKS = "right; at a kink any slope between those of the two sides is"
+_BOTH_CONTRADICTED = (
+    "hand and autodiff agree, and the differences contradict both: f has a kink or a jump here, or"
+    " a stop_gradient, custom_jvp or custom_vjp inside it says otherwise than f does"
+)
+
+
+def _misshapen(
+    hand: Any, chosen: tuple, positions: tuple[int, ...]
+) -> tuple[ArgumentReport, ...] | None:
+    """The reports where the rule's answer has not the form of the arguments."""
+    if not isinstance(hand, tuple | list) or len(hand) != len(positions):
+        number = len(hand) if isinstance(hand, tuple | list) else "no tuple, but one"
+        said = f"it gives {number} for the {len(positions)} arguments of argnums"
+        return tuple(_structure(position, said) for position in positions)
+    wrong = {
+        position: _difference_in_form(a, b)
+        for position, a, b in zip(positions, hand, chosen, strict=True)
+    }
+    return tuple(_structure(position, said) for position, said in wrong.items() if said) or None
+
+
+def _difference_in_form(a: Any, b: Any) -> str:
+    if jax.tree.structure(a) != jax.tree.structure(b):
+        return f"it is {jax.tree.structure(a)}, the argument {jax.tree.structure(b)}"
+    shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(tree)] for tree in (a, b)]
+    return "" if shapes[0] == shapes[1] else f"it has the shapes {shapes[0]}, not {shapes[1]}"
+
+
+def _structure(argument: int, said: str) -> ArgumentReport:
+    verdict = f"the hand-derived gradient is wrong: {said}"
     return ArgumentReport(argument, np.inf, np.inf, np.nan, 0.0, 0, ("structure",), verdict)
-
-
-def _same_structure(a: Any, b: Any) -> bool:
-    shapes = [
-        (jax.tree.structure(tree), [jnp.shape(leaf) for leaf in jax.tree.leaves(tree)])
-        for tree in (a, b)
-    ]
-    return shapes[0] == shapes[1]
-
-
-def _largest(actual: np.ndarray, reference: np.ndarray, scale: np.ndarray) -> float:
-    """max_i |a_i - b_i| / max(|b_i|, scale_i); inf if not all are finite."""
-    error, size = np.abs(actual - reference), np.maximum(np.abs(reference), scale)
-    if not np.all(np.isfinite(error)):
-        return np.inf
-    ratio = np.where(error > 0, np.inf, 0.0)
-    np.divide(error, size, out=ratio, where=size > 0)
-    return float(ratio.max())
-
-
-def _rms(values: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if np.size(values) else 0.0

@@ -14,10 +14,9 @@ import numpy as np
 
 from jaxnn.gradcheck import basic_cases
 from jaxnn.gradcheck.case import Case
-from jaxnn.gradcheck.check import as_float64, cast, check_rules
+from jaxnn.gradcheck.check import GradientReport, as_float64, cast, check_rules
 from jaxnn.gradcheck.classical_cases import classical_cases
 from jaxnn.gradcheck.image_cases import image_cases
-from jaxnn.gradcheck.report import GradientReport
 from jaxnn.gradcheck.sequence_cases import sequence_cases
 
 DTYPE_TOLERANCES = {jnp.float32: 1e-5, jnp.float16: 5e-3, jnp.bfloat16: 3e-2}  # against float64

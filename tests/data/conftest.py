@@ -13,6 +13,7 @@ import struct
 import tarfile
 import threading
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -233,11 +234,20 @@ FACTS = {
 }
 
 
-@pytest.fixture(params=["made", *_AT_HAND])
-def at_hand(request, made, site):
-    """(record, TFDS data folder, facts) of every data set that can be loaded on this machine."""
-    if request.param in FACTS:
-        return catalog.PUBLISHED[request.param], _TFDS, FACTS[request.param]
+class Known(NamedTuple):
+    """A data set that can be loaded here, and what is known of it."""
+
+    record: release.Published
+    root: pathlib.Path
+    facts: Facts
+
+
+@pytest.fixture
+def known(made, site):
+    """Of one made here, which is there without any data, and of each that is on this machine."""
     train, test = site.arrays["train_labels"], site.arrays["test_labels"]
     facts = Facts(train[:10].tolist(), np.bincount(train).tolist(), np.bincount(test).tolist())
-    return *made, facts
+    return [
+        Known(*made, facts),
+        *(Known(catalog.PUBLISHED[name], _TFDS, FACTS[name]) for name in _AT_HAND),
+    ]

@@ -40,6 +40,7 @@ def load(source, build, **settings):
     return arrays
 
 
+@pytest.mark.quick
 def test_the_second_load_builds_nothing_and_maps_the_files(source, build):
     load(source, build)
     arrays = load(source, build)
@@ -52,6 +53,7 @@ def test_the_second_load_builds_nothing_and_maps_the_files(source, build):
     ]
 
 
+@pytest.mark.quick
 def test_another_build_that_was_faster_does_no_harm(source, build):
     def build_fn():
         load(source, build)
@@ -62,6 +64,7 @@ def test_another_build_that_was_faster_does_no_harm(source, build):
     assert build.calls == 2
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("change", ["content", "time", "new file"])
 def test_a_changed_source_is_built_again(source, build, caplog, change):
     load(source, build)
@@ -82,6 +85,7 @@ def flip(path, index):
     path.write_bytes(data)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["inputs.npy", "labels.npy", "manifest.json"])
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "emptied", "longer"])
 def test_a_broken_cache_is_named_and_built_again(source, build, caplog, name, damage):
@@ -110,6 +114,29 @@ def test_no_flipped_byte_of_a_header_changes_what_is_loaded(source, build):
     assert build.calls > 50
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda manifest: {**manifest, "sha256": {}},
+        lambda manifest: {**manifest, "sha256": {"inputs": manifest["sha256"]["inputs"]}},
+        lambda manifest: {**manifest, "sha256": None},
+        lambda manifest: {**manifest, "sha256": list(manifest["sha256"])},
+        lambda manifest: {"source": manifest["source"]},
+        lambda manifest: [manifest],
+        lambda manifest: "manifest",
+        lambda manifest: None,
+    ],
+)
+def test_a_manifest_that_is_not_whole_is_built_again(source, build, damage):
+    load(source, build)
+    path = source / "jaxnn_cache" / "manifest.json"
+    path.write_text(json.dumps(damage(json.loads(path.read_text()))))
+    load(source, build)
+    load(source, build)
+    assert build.calls == 2
+
+
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["inputs.npy", "manifest.json"])
 def test_a_file_that_is_missing_is_built_again(source, build, name):
     load(source, build)
@@ -118,6 +145,7 @@ def test_a_file_that_is_missing_is_built_again(source, build, name):
     assert build.calls == 2
 
 
+@pytest.mark.quick
 def test_a_cache_with_other_digests_than_the_published_ones_is_built_again(source, build, caplog):
     digests = {name: cache.digest(array) for name, array in Build()().items()}
     wrong = lambda: {name: array + 1 for name, array in Build()().items()}  # noqa: E731
@@ -127,6 +155,7 @@ def test_a_cache_with_other_digests_than_the_published_ones_is_built_again(sourc
     assert "wrong SHA-256 of inputs, labels" in caplog.text
 
 
+@pytest.mark.quick
 def test_a_pickled_object_is_never_loaded(source, build):
     load(source, build)
     array = np.array([{"a": 1}], object)
@@ -142,6 +171,7 @@ def read_only(source):
     source.chmod(0o755)
 
 
+@pytest.mark.quick
 def test_a_read_only_source_is_cached_in_a_private_folder_of_the_user(
     read_only, build, tmp_path, monkeypatch
 ):
@@ -155,6 +185,7 @@ def test_a_read_only_source_is_cached_in_a_private_folder_of_the_user(
     assert stat.S_IMODE(place.stat().st_mode) == stat.S_IMODE(place.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.quick
 def test_two_sources_of_one_name_have_a_cache_each(tmp_path, build, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ["one", "two"]:
@@ -164,12 +195,14 @@ def test_two_sources_of_one_name_have_a_cache_each(tmp_path, build, monkeypatch)
     assert len(list((tmp_path / "cache" / "jaxnn").iterdir())) == 2
 
 
+@pytest.mark.quick
 def test_without_any_writable_folder_it_loads_and_says_so(read_only, build, monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     load(read_only, build)
     assert "no folder for a cache could be written" in caplog.text
 
 
+@pytest.mark.quick
 def test_a_user_without_a_home_has_the_cache_beside_the_data(source, build, monkeypatch):
     def home():
         raise RuntimeError("Could not determine home directory.")
@@ -181,6 +214,7 @@ def test_a_user_without_a_home_has_the_cache_beside_the_data(source, build, monk
     assert build.calls == 1
 
 
+@pytest.mark.quick
 def test_a_write_that_fails_leaves_no_temporary_file(source, build, monkeypatch):
     def fail(*args):
         raise OSError("disk full")
@@ -191,6 +225,7 @@ def test_a_write_that_fails_leaves_no_temporary_file(source, build, monkeypatch)
     assert list((source / "jaxnn_cache").iterdir()) == []
 
 
+@pytest.mark.quick
 def test_the_digest_covers_dtype_shape_and_bytes():
     array = np.arange(6, dtype=np.uint8)
     others = [array.view(np.int8), array.reshape(2, 3), array[::-1], array.reshape(2, 3).T]
@@ -198,6 +233,7 @@ def test_the_digest_covers_dtype_shape_and_bytes():
     assert cache.digest(array) == cache.digest(array.copy())
 
 
+@pytest.mark.quick
 def test_the_manifest_lists_the_source_and_the_digests(source, build):
     load(source, build)
     manifest = json.loads((source / "jaxnn_cache" / "manifest.json").read_text())

@@ -5,6 +5,8 @@ import pytest
 
 from jaxnn import data
 
+pytestmark = pytest.mark.quick
+
 X, Y = np.ones((4, 2), np.float32), np.array([0, 1, 2, 1])
 
 
@@ -81,7 +83,7 @@ NAN = np.array([[0, 1], [2, np.nan], [np.inf, 0], [0, 0]])
         (ValueError, r"train_labels\[2\] is nan", (X, [0.0, 1.0, np.nan, 1.0])),
         (TypeError, r"train_inputs has dtype int64, .*use \.astype", (np.ones((4, 2), int), Y)),
         (TypeError, r"train_inputs has dtype complex64", (X.astype(np.complex64), Y)),
-        (TypeError, r"train_labels has dtype <U1, .*np\.unique", (X, list("abca"))),
+        (ValueError, r"test_labels\[1\] is 'd', as 1 ", (X, list("abba"), X[:2], list("ad"))),
         (ValueError, r"train_labels needs one label per example", (X, 1)),
         (ValueError, r"train_labels needs shape .* got \[4, 3\]", (X, np.eye(4, 3, dtype=int))),
         (ValueError, r"train_labels holds -1: ", (X, Y - 1)),

@@ -1,5 +1,23 @@
 """Committed results, altered: what the tests of every experiment's judges ask."""
 
+import functools
+
+from experiments.record import results
+
+
+@functools.cache
+def committed(name):
+    """The committed results of that experiment and their record, read once; not to be changed."""
+    dataset, record = results.load(results.ROOT / "reports" / name)
+    for variable in dataset.variables.values():
+        variable.values.flags.writeable = False
+    return dataset, record
+
+
+def committed_results(name):
+    """Its results alone."""
+    return committed(name)[0]
+
 
 def statuses(experiment, dataset):
     """Claim -> the status of its verdict."""

@@ -8,10 +8,12 @@ import pytest
 
 from experiments.claims import ledger
 from experiments.claims.ledger.register import Answer
-from experiments.commands import running, suite
+from experiments.commands import plan
 from experiments.course import neurons, registry
 from experiments.pages import gradients
 from experiments.record import store, unchanged
+from jaxnn.data.published import release
+from jaxnn.train.program import compiling, program
 
 TOY = '''
 """Does a ramp
@@ -86,6 +88,30 @@ def judge(results: xr.Dataset) -> list[Verdict]:
 '''
 
 
+def _write_gradients(folder, families):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(gradients.page(families), "utf-8")
+
+
+QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+
+
+@pytest.fixture(autouse=True)
+def programs_are_compiled_quickly(monkeypatch):
+    """What a test trains is small: compiling it well would take twice as long as all else."""
+    monkeypatch.setattr(compiling, "FOR_CONVOLUTIONS", QUICKLY)
+    monkeypatch.setattr(compiling, "WITHOUT_CONVOLUTIONS", QUICKLY)
+    monkeypatch.setattr(program, "ONCE", QUICKLY)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_downloaded():
+    """Data that are not at hand are missed at once: nobody answers at the mirror's address."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(release.MIRROR, "http://127.0.0.1:9")
+        yield
+
+
 TOY_ANSWER = Answer("sigmoid-at-1", "reproduced", 0.731058)
 
 
@@ -99,12 +125,13 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(neurons, "__path__", [*neurons.__path__, str(folder)])
     monkeypatch.setattr(registry, "CHAPTERS", {"neurons": ("toy",)})
     monkeypatch.setattr(registry, "NAMES", ("toy",))
-    monkeypatch.setattr(gradients, "write", lambda folder, jobs: True)  # takes a minute
+    monkeypatch.setattr(gradients, "tasks", lambda: {"none": (dict, ())})  # all take a minute
+    monkeypatch.setattr(gradients, "judge_all", lambda result_of: {})
+    monkeypatch.setattr(gradients, "write", _write_gradients)
     monkeypatch.setattr(store, "FOLDER", tmp_path / "store")
-    monkeypatch.setattr(running, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(unchanged, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(unchanged, "NOTE", tmp_path / "whole_run.json")
-    monkeypatch.setattr(suite, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(plan, "BUILD", tmp_path / "build")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions may share a second
     monkeypatch.setattr(ledger, "make", lambda: [TOY_ANSWER])
     importlib.invalidate_caches()

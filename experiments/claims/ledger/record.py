@@ -169,3 +169,5 @@ def changes(fresh: Iterable[Answer], committed: Iterable[Answer]) -> Iterator[tu
             yield True, f"{claim}: {before} as committed, {now} here"
         elif not register.agree(ours[claim].measured, theirs[claim].measured):
             yield True, f"{claim}: another number than committed"
+        elif ours[claim].reason != theirs[claim].reason:
+            yield True, f"{claim}: not judged for another reason than committed"

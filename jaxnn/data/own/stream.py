@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxnn import checks
+from jaxnn.data import arrays
 from jaxnn.data.dataset import Dataset, Examples, assemble
 
 SAMPLE = 64  # examples that stand for all of them in the fingerprint
@@ -109,13 +110,15 @@ def from_source(
     if not len(source):
         raise ValueError(f"{name} has no training examples: give at least one")
     first = _read(source, np.array([0]))
-    if classes is None and np.issubdtype(np.asarray(first[1]).dtype, np.integer):
+    if classes is None and arrays.as_array(first[1], "labels").dtype.kind in "iubU":
         if not isinstance(source, _Arrays):
             raise ValueError(
                 f"{name} does not say how many classes there are: name them in classes=, or give"
                 " classes=() for regression"
             )
-        classes = [str(index) for index in range(int(np.max(source.labels)) + 1)]
+        labels = arrays.as_array(source.labels, "labels")
+        indices, names = arrays.class_indices(labels, None, "labels")
+        classes = names or arrays.counted(indices, "labels")
     made = assemble(
         *first, test_inputs, test_labels, name=name, classes=classes, scale=scale
     )  # fmt: skip
@@ -154,6 +157,6 @@ def _read(source: Any, rows: np.ndarray) -> tuple[Any, Any]:
 
 def _frozen(array: ArrayLike) -> np.ndarray:
     """Read-only: `from_arrays` copies what could still be written to."""
-    view = np.asarray(array).view()
+    view = arrays.as_array(array, "what the source gives").view()
     view.flags.writeable = False
     return view

@@ -13,6 +13,7 @@ def one_hot(labels: Int[np.ndarray, " n"], num_classes: int) -> Float32[np.ndarr
 
     Raises:
       ValueError: a label is not in [0, num_classes).
+      TypeError: the labels are no class indices [n].
     """
     _check(labels, num_classes)
     return np.eye(num_classes, dtype=np.float32)[labels]
@@ -75,6 +76,12 @@ def noisy_labels(
 
 def _check(labels: Shaped[np.ndarray, " n"], num_classes: int) -> None:
     checks.positive_int("num_classes", num_classes)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"labels have dtype {labels.dtype} and shape {list(labels.shape)}, class indices [n]"
+            " are needed: labels.reshape(-1) of one column, labels.astype(int) of whole numbers,"
+            " np.unique(labels, return_inverse=True)[1] of names"
+        )
     wrong = (labels < 0) | (labels >= num_classes)
     if wrong.any():
         row = int(np.argmax(wrong))

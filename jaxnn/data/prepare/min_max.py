@@ -48,6 +48,7 @@ def min_max(x: Shaped[np.ndarray, "n ..."]) -> MinMax:
 
     Raises:
       ValueError: x has no examples, or a number that is not finite.
+      TypeError: x is not of numbers.
     """
     if x.ndim < 1 or not len(x):
         raise ValueError(f"a range needs at least one example, got shape {list(x.shape)}")

@@ -39,8 +39,14 @@ def hold_out(dataset: Dataset, validation: float | int, *, seed: int = 0) -> Dat
       seed: of the draw.
 
     Raises:
-      ValueError: nothing is left to train on, or a class would not be.
+      ValueError: nothing is left to train on, or a class would not be; or there are validation
+        examples already, which would be lost.
     """
+    if dataset.validation is not None:
+        raise ValueError(
+            f"{dataset.name} has {len(dataset.validation.labels)} validation examples already,"
+            " which would be lost: hold out once, as many as are needed"
+        )
     rows = splits.split_rows(dataset.train.labels, validation=validation, seed=seed)
     return _replace(
         dataset,

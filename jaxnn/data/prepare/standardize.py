@@ -47,7 +47,7 @@ def standardizer(x: Shaped[np.ndarray, "n ..."], *, ddof: int = 0) -> Standardiz
       ddof: 0, as in scikit-learn, or 1, as in R's scale(), which divides by n - 1.
 
     Raises:
-      TypeError, ValueError: ddof is not an int of at least 0.
+      TypeError, ValueError: ddof is not an int of at least 0, or x is not of numbers.
       ValueError: x has no more than ddof examples, or a number that is not finite.
     """
     if isinstance(ddof, bool) or operator.index(ddof) < 0:
@@ -66,6 +66,12 @@ def standardizer(x: Shaped[np.ndarray, "n ..."], *, ddof: int = 0) -> Standardiz
 
 def check_finite(x: Shaped[np.ndarray, "n ..."], what: str) -> None:
     """ValueError where a number is not; the message says which and how many."""
+    if np.ma.is_masked(x) or x.dtype.kind not in "iufb":
+        kind = "masked entries" if np.ma.is_masked(x) else f"dtype {x.dtype}"
+        raise TypeError(
+            f"{what} needs numbers, got an array of {kind}: .astype(np.float32) makes numbers of"
+            " texts and objects, .filled(value) fills masks in"
+        )
     finite = np.isfinite(x)
     if not finite.all():
         place = np.unravel_index(int(np.argmin(finite)), x.shape)

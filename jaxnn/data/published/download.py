@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedRandom
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def fetch(url: str, path: Path, *, sha256: str, size: int | None = None) -> None
         if not (found := _digest(file)).startswith(sha256):
             file.truncate(0)
             raise DataCorruptError(f"{url} has SHA-256 {found}, but {sha256} is registered")
-        os.replace(file.name, path)
+        _even_if_open(file, lambda: os.replace(file.name, path))
 
 
 def _complete(url: str, file: BufferedRandom, size: int | None) -> None:
@@ -114,11 +114,11 @@ def _growing(path: Path) -> Iterator[BufferedRandom | None]:
                 try:
                     yield file
                 finally:
-                    if _is(file, part) and not os.fstat(file.fileno()).st_size:
-                        part.unlink()
+                    if not file.closed and _is(file, part) and not os.fstat(file.fileno()).st_size:
+                        _even_if_open(file, part.unlink)
                 return
             if _is(file, part):  # made anew when the other process had renamed its own
-                part.unlink()
+                _even_if_open(file, part.unlink)
 
 
 def _lock(file: BufferedRandom) -> None:
@@ -127,6 +127,15 @@ def _lock(file: BufferedRandom) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _even_if_open(file: BufferedRandom, act: Callable[[], object]) -> None:
+    """Does it while the lock is held; or without, where Windows moves and deletes no open file."""
+    try:
+        act()
+    except PermissionError:
+        file.close()
+        act()
 
 
 def _is(file: BufferedRandom, path: Path) -> bool:

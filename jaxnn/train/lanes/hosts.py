@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 
+from jaxnn import private_jax
 from jaxnn.train.setup.axes import Lane
 
 
@@ -37,10 +38,8 @@ class Hosts:
         """An array with the axes of the sweep in front, each lane from the process that ran it."""
         if self.count == 1:
             return column
-        from jax.experimental import multihost_utils
-
         as_bytes = np.frombuffer(np.ascontiguousarray(column).tobytes(), np.uint8)  # as JAX would
-        gathered = np.asarray(multihost_utils.process_allgather(as_bytes))  # round float64
+        gathered = np.asarray(private_jax.gathered(as_bytes))  # round float64
         owner = np.arange(np.prod(self.shape, dtype=int)) % self.count
         by_lane = gathered.reshape(self.count, len(owner), -1)
         own = by_lane[owner, np.arange(len(owner))]

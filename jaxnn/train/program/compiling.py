@@ -5,27 +5,12 @@ programs.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 
-# XLA's newer library of CPU kernels runs convolutions at half the speed of the older one.
-# docs/convolutions.md has the measurement.
-FOR_CONVOLUTIONS = {
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE",
-    "xla_cpu_use_fusion_emitters": True,
-    "xla_backend_optimization_level": 3,
-}
-
-# LLVM's last level of optimisation took a quarter of the time to compile, and brought nothing to
-# the Dense networks of W1 and W2; of convolutional ones it was not measured.
-WITHOUT_CONVOLUTIONS = {"xla_cpu_use_fusion_emitters": True, "xla_backend_optimization_level": 2}
-
-# What runs once, and is of threefry: its rounds take LLVM's last level as long as all else that a
-# small network does. At this level the bits are the same, in a third of the time. (At level 0 they
-# are not: there are no fused multiplications and additions.)
-ONCE = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 2}
+from jaxnn.private_jax import FOR_CONVOLUTIONS, WITHOUT_CONVOLUTIONS, accepted
 
 
 class Jitted:
@@ -66,18 +51,3 @@ def _inner(equation: Any) -> Iterator[Any]:
         inner = getattr(leaf, "jaxpr", leaf)
         if hasattr(inner, "eqns"):
             yield inner
-
-
-def accepted(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that this XLA knows: their names are no promise of its makers."""
-    items = tuple(options.items())
-    return dict(items if _are_known(items) else (item for item in items if _are_known((item,))))
-
-
-@functools.cache
-def _are_known(items: tuple[tuple[str, Any], ...]) -> bool:
-    try:
-        jax.jit(lambda: 0, compiler_options=dict(items)).lower().compile()
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True

@@ -17,8 +17,9 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxnn.data import Dataset, Examples, Stream, noisy_labels
+from jaxnn.private_jax import ONCE, accepted
 from jaxnn.train.program import evaluation
-from jaxnn.train.program.compiling import ONCE, Jitted, accepted
+from jaxnn.train.program.compiling import Jitted
 from jaxnn.train.program.workers import FirstAlone
 from jaxnn.train.setup.run import Run, float_dtype
 

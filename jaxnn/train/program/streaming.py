@@ -150,7 +150,5 @@ def _grain() -> Any:
     try:
         import grain
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "data that are streamed need Grain: pip install 'jaxnn[streaming]'"
-        ) from error
+        raise ModuleNotFoundError("data that are streamed need Grain: pip install grain") from error
     return grain

@@ -1,14 +1,18 @@
 """Files that survive a kill and show their damage: sealed, synced, moved into place, locked."""
 
 import hashlib
+import importlib
 import json
 import os
 import socket
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from jaxnn.train.errors import CheckpointLockedError
+
+_LOCKED_BYTE = 2**30  # on Windows, where nobody can read what is locked: far behind the text
 
 
 class DamagedError(Exception):
@@ -51,7 +55,13 @@ def sync(folder: Path) -> None:
 
 def sync_one(path: Path) -> None:
     """Waits until a file, or what a folder says of its files, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    is_folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    except PermissionError:
+        if is_folder:  # Windows opens none, and writes their names by itself
+            return
+        raise
     try:
         os.fsync(descriptor)
     finally:
@@ -84,11 +94,9 @@ def lock(path: Path) -> IO[str]:
     Raises:
       CheckpointLockedError: somebody holds it, in this process or in another.
     """
-    import fcntl  # not on Windows
-
     file = open(path, "a+")  # noqa: SIM115
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(file)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -108,11 +116,39 @@ def lock(path: Path) -> IO[str]:
 
 def unlock(file: IO[str]) -> None:
     """Gives the lock back; also where a forked process has inherited it."""
-    import fcntl
-
-    if not file.closed:
+    if file.closed:
+        return
+    if (fcntl := _module("fcntl")) is not None:
         fcntl.flock(file, fcntl.LOCK_UN)
-        file.close()
+    elif (msvcrt := _module("msvcrt")) is not None:
+        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    file.close()
+
+
+def _take(file: IO[str]) -> None:
+    """BlockingIOError where somebody has it."""
+    if (fcntl := _module("fcntl")) is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    elif (msvcrt := _module("msvcrt")) is not None:
+        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(*error.args) from error
+    else:
+        warnings.warn(
+            f"this system has no locks: see to it that no other run uses {Path(file.name).parent}",
+            stacklevel=4,
+        )
+
+
+def _module(name: str) -> Any:
+    """One that only some systems have: fcntl is not on Windows, msvcrt nowhere else."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -131,7 +131,10 @@ class SavedPart(NamedTuple):
     def delete(self) -> None:
         """A kill on the way leaves the part whole or under a name that does not count."""
         doomed = self.folder.with_name(TEMPORARY + self.folder.name)
-        self.folder.rename(doomed)
+        try:
+            self.folder.rename(doomed)
+        except PermissionError:  # Windows moves no folder with an open file: it is only outdated
+            return
         shutil.rmtree(doomed, ignore_errors=True)
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from jaxnn import data
 
-pytestmark = pytest.mark.usefixtures("no_type_checker")
+pytestmark = [pytest.mark.quick, pytest.mark.usefixtures("no_type_checker")]
 
 X = np.arange(24, dtype=np.uint8).reshape(6, 2, 2)
 Y = np.array([0, 1, 2, 1, 0, 2])

@@ -14,12 +14,14 @@ from jaxnn.train.program import program
 LABELS = np.random.default_rng(0).integers(0, 4, 4000)
 
 
+@pytest.mark.quick
 def test_one_hot_is_that_of_scikit_learn():
     theirs = preprocessing.OneHotEncoder(sparse_output=False).fit_transform(LABELS[:, None])
     np.testing.assert_array_equal(data.one_hot(LABELS, 4), theirs)
     assert data.one_hot(np.array([1]), 3).tolist() == [[0, 1, 0]]
 
 
+@pytest.mark.quick
 def test_class_weights_are_those_of_scikit_learn_and_have_mean_1():
     labels = np.repeat([0, 1, 2], [1, 10, 4])
     ours = data.class_weights(labels, 3)
@@ -28,11 +30,13 @@ def test_class_weights_are_those_of_scikit_learn_and_have_mean_1():
     np.testing.assert_allclose(ours[labels].mean(), 1, rtol=1e-15)
 
 
+@pytest.mark.quick
 def test_a_class_without_examples_has_no_weight():
     with pytest.raises(ValueError, match="class 1 has no example"):
         data.class_weights(np.array([0, 2, 2]), 3)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("function", [data.one_hot, data.class_weights])
 @pytest.mark.parametrize("bad", [-1, 3])
 def test_a_label_that_is_no_class_is_named(function, bad):
@@ -56,6 +60,7 @@ def test_label_noise_of_none_and_of_all():
     assert flipped.tolist() == [1, 0, 0]
 
 
+@pytest.mark.quick
 def test_more_label_noise_keeps_what_less_replaced():
     less, more = (data.label_noise(LABELS, share, num_classes=4) for share in (0.1, 0.4))
     replaced = less != LABELS
@@ -72,6 +77,7 @@ def test_label_noise_is_that_of_a_run_of_the_same_seed(seed):
     np.testing.assert_array_equal(ours, in_a_run)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("share", "num_classes", "message"),
     [

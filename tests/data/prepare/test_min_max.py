@@ -6,6 +6,8 @@ from sklearn import preprocessing
 
 from jaxnn import data
 
+pytestmark = pytest.mark.quick
+
 
 def draw(*shape, dtype=np.float64):
     return np.random.default_rng(0).normal(3, 2, shape).astype(dtype)

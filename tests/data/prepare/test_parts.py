@@ -5,6 +5,8 @@ from tensorflow_datasets.core.splits import SplitInfo
 
 from jaxnn import data
 
+pytestmark = pytest.mark.quick
+
 N = 37
 X = np.arange(2.0 * N, dtype=np.float32).reshape(N, 2)
 Y = np.arange(N) % 3

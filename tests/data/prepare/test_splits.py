@@ -8,6 +8,8 @@ from jaxnn.data.prepare import splits
 from jaxnn.train.program import samples
 from jaxnn.train.setup import axes
 
+pytestmark = pytest.mark.quick
+
 INPUTS = np.arange(20).reshape(10, 2)
 LABELS = np.arange(10)
 

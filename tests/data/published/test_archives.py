@@ -55,11 +55,13 @@ def write(tmp_path):
     return write_fn
 
 
+@pytest.mark.quick
 @KINDS
 def test_members_are_read_with_their_names(write, pack, read):
     assert read(write(pack(MEMBERS.items()))) == MEMBERS
 
 
+@pytest.mark.quick
 def test_members_of_a_zip_come_sorted(write):
     members = list(archives.zip_members(write(zipped(reversed(MEMBERS.items())))))
     assert [name for name, _ in members] == sorted(MEMBERS)
@@ -68,6 +70,7 @@ def test_members_of_a_zip_come_sorted(write):
 OUTSIDE = ["../x", "a/../../x", "/etc/x", "C:/x", "..\\x", "a\\..\\x"]
 
 
+@pytest.mark.quick
 @KINDS
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_name_that_points_outside_is_refused_and_nothing_is_written(write, pack, read, name):
@@ -77,6 +80,7 @@ def test_a_name_that_points_outside_is_refused_and_nothing_is_written(write, pac
     assert [p for p in path.parents[1].rglob("*") if p.is_file()] == [path]
 
 
+@pytest.mark.quick
 @KINDS
 def test_a_name_that_is_there_twice_is_refused(write, pack, read):
     members = [("a", b"1"), ("b", b"2"), ("a", b"3")]
@@ -85,6 +89,7 @@ def test_a_name_that_is_there_twice_is_refused(write, pack, read):
         read(write(content))
 
 
+@pytest.mark.quick
 @KINDS
 @pytest.mark.parametrize("cut", [0.0, 0.3, 0.6, 0.95])
 def test_a_truncated_archive_is_refused(write, pack, read, cut):
@@ -105,6 +110,7 @@ def test_a_bomb_is_refused_before_it_unpacks(write, pack, read, cap):
     assert peak < 1_000_000
 
 
+@pytest.mark.quick
 def test_a_zip_that_claims_less_than_it_unpacks_to_is_refused(write):
     whole = bytearray(zipped([("zeros", bytes(5_000_000))]))
     claimed = (5_000_000).to_bytes(4, "little")
@@ -118,6 +124,7 @@ def test_a_zip_that_claims_less_than_it_unpacks_to_is_refused(write):
     assert peak < 1_000_000
 
 
+@pytest.mark.quick
 def test_a_tar_that_goes_on_and_on_is_refused(write):
     path = write(gzip.compress(gzip.decompress(tarred(MEMBERS.items())) + bytes(30_000_000)))
     tracemalloc.start()
@@ -128,11 +135,13 @@ def test_a_tar_that_goes_on_and_on_is_refused(write):
     assert peak < 1_000_000
 
 
+@pytest.mark.quick
 def test_links_and_devices_of_a_tar_are_left_out(write):
     assert archives.tar_members(write(tarred([("x", b"")], tarfile.SYMTYPE))) == {}
     assert archives.tar_members(write(tarred([("x", b"")], tarfile.FIFOTYPE))) == {}
 
 
+@pytest.mark.quick
 @KINDS
 def test_a_changed_byte_of_the_content_is_found_by_the_check_sum(write, pack, read):
     noise = bytes(range(256)) * 2

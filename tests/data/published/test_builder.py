@@ -51,6 +51,7 @@ def test_prepare_fetches_no_file_twice(record, site, tmp_path):
     assert len(site.server.log) == 4
 
 
+@pytest.mark.quick
 def test_prepare_needs_no_network_for_files_in_the_manual_folder(made, site):
     record, root = made
     shutil.rmtree(site.files)
@@ -107,6 +108,7 @@ def test_prepare_says_which_file_the_server_lacks(site, record, tmp_path, name):
     assert_nothing_was_prepared(tmp_path / "tfds")
 
 
+@pytest.mark.quick
 def test_prepare_gives_up_at_once_where_nobody_answers(site, record, tmp_path):
     site.server.shutdown()
     site.server.server_close()
@@ -134,6 +136,7 @@ def test_prepare_gives_way_to_a_process_that_was_faster(made, monkeypatch):
     assert (folder(root) / "of the other").exists()
 
 
+@pytest.mark.quick
 def test_prepare_says_that_the_folder_cannot_be_written(made, tmp_path):
     record, _ = made
     (tmp_path / "file").write_text("not a folder")
@@ -141,6 +144,7 @@ def test_prepare_says_that_the_folder_cannot_be_written(made, tmp_path):
         builder.prepare(record, tmp_path / "file")
 
 
+@pytest.mark.quick
 def test_prepare_refuses_images_and_labels_of_different_number(site, tmp_path):
     (path,) = site.files.glob("train-labels-*")
     path.write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x02\0\1"))
@@ -150,11 +154,13 @@ def test_prepare_refuses_images_and_labels_of_different_number(site, tmp_path):
     assert_nothing_was_prepared(tmp_path / "tfds")
 
 
+@pytest.mark.quick
 def test_the_stock_builder_keeps_its_name(record, tmp_path):
     builder.prepare(record, tmp_path / "tfds")
     assert "made_stripes" not in tfds.list_builders(with_community_datasets=False)
 
 
+@pytest.mark.quick
 def test_tfds_registers_the_four_files_of_mnist_with_size_and_sha256():
     infos = builder.registered_files(catalog.PUBLISHED["mnist"])
     sizes = {url.rsplit("/", 1)[-1]: int(info.size) for url, info in infos.items()}
@@ -204,6 +210,7 @@ def test_files_beside_the_data_folder_are_taken_without_network(site, record, tm
     assert site.server.log == []
 
 
+@pytest.mark.quick
 def test_a_read_only_data_folder_leaves_the_prepared_one_to_the_users_cache(
     made, site, tmp_path, monkeypatch
 ):
@@ -246,6 +253,7 @@ def in_a_folder(tmp_path):
     return record, tmp_path / "tfds", raw
 
 
+@pytest.mark.quick
 def test_a_listed_folder_is_prepared_and_resized_when_it_is_loaded(in_a_folder):
     record, root, raw = in_a_folder
     dataset = loading.load(record, root)
@@ -258,6 +266,7 @@ def test_a_listed_folder_is_prepared_and_resized_when_it_is_loaded(in_a_folder):
     assert record_of_it["image"] in [path.read_bytes() for path in raw.glob("train/*")]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("damage", ["changed", "cut off", "missing"])
 def test_a_listed_file_that_is_not_the_published_one_is_named(in_a_folder, damage):
     record, root, raw = in_a_folder
@@ -274,6 +283,7 @@ def test_a_listed_file_that_is_not_the_published_one_is_named(in_a_folder, damag
     assert not list(root.glob("made_photos/*"))
 
 
+@pytest.mark.quick
 def test_what_can_only_be_copied_says_where_from_and_where_to(in_a_folder):
     record, root, raw = in_a_folder
     shutil.rmtree(raw)
@@ -281,6 +291,7 @@ def test_what_can_only_be_copied_says_where_from_and_where_to(in_a_folder):
         builder.prepare(record, root)
 
 
+@pytest.mark.quick
 def test_the_packaged_lists_name_every_example():
     for name in ("cats_vs_dogs", "simpsons"):
         record = catalog.PUBLISHED[name]
@@ -289,12 +300,14 @@ def test_the_packaged_lists_name_every_example():
         assert lines == sorted(lines, key=lambda line: line.split("  ")[1])
 
 
+@pytest.mark.quick
 def test_tfds_registers_the_archive_of_cifar10():
     ((url, info),) = builder.registered_files(catalog.PUBLISHED["cifar10"]).items()
     assert url.startswith("https://")
     assert (int(info.size), info.checksum[:8]) == (170052171, "c4a38c50")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("site", ["pets"], indirect=True)
 def test_an_archive_of_pets_with_too_few_images_is_refused(site, record, tmp_path):
     more = dataclasses.replace(record, per_class={"train": 10, "test": 3})
@@ -302,6 +315,7 @@ def test_an_archive_of_pets_with_too_few_images_is_refused(site, record, tmp_pat
         builder.prepare(more, tmp_path / "tfds")
 
 
+@pytest.mark.quick
 def test_a_count_of_a_class_that_is_not_the_published_one_is_refused(made):
     record, root = made
     more = dataclasses.replace(record, per_class={"test": 2}, sha256={})

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from jaxnn.data.errors import DataCorruptError
 from jaxnn.data.published import cifar
 
+pytestmark = pytest.mark.quick
+
 SHAPE = (2, 3, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), np.uint8)
 LABELS = np.array([0, 2, 1, 2, 0], np.uint8)

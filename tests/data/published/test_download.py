@@ -13,6 +13,8 @@ import pytest
 from jaxnn.data.errors import DataCorruptError, DataNotFoundError
 from jaxnn.data.published import download
 
+pytestmark = pytest.mark.quick
+
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 

@@ -4,6 +4,8 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 
 from jaxnn import data
 
+pytestmark = pytest.mark.quick
+
 
 def test_digits_are_the_images_of_scikit_learn_each_once_with_its_label():
     digits = data.load("digits")

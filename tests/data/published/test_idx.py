@@ -26,6 +26,7 @@ def write(tmp_path):
     return write_fn
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_read_gives_the_array(write, pack):
     array = idx.read(write(pack(WHOLE)))
@@ -33,6 +34,7 @@ def test_read_gives_the_array(write, pack):
     assert array.dtype == np.uint8
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -65,11 +67,13 @@ def test_read_unpacks_no_more_of_a_bomb_than_its_header_claims(write):
     assert peak < 2_000_000
 
 
+@pytest.mark.quick
 def test_read_refuses_a_size_over_the_cap_before_reading(write):
     with pytest.raises(DataCorruptError, match=r"claims 24 bytes in \[4, 3, 2\], over 23"):
         idx.read(write(WHOLE), max_bytes=23)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shape", [(0, 2**32 - 1, 2**32 - 1), (1,) * 65])
 def test_read_refuses_a_shape_that_no_array_can_have(write, shape):
     header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)

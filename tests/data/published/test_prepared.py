@@ -14,6 +14,7 @@ def folder(made):
     return root / record.name / record.version
 
 
+@pytest.mark.quick
 def test_read_gives_the_arrays_in_the_order_of_publication(made, folder, site):
     arrays = prepared.read(made[0], folder)
     assert sorted(arrays) == sorted(site.arrays)
@@ -78,6 +79,7 @@ def test_read_names_the_folder_that_is_damaged(made, folder, damage, message):
         prepared.read(made[0], folder)
 
 
+@pytest.mark.quick
 def test_read_refuses_images_of_another_shape(made, folder):
     other = dataclasses.replace(made[0], shape=(4, 5, 1))
     with pytest.raises(DataCorruptError, match=r"an image is \(4, 5\) L instead of \[4, 5, 1\]"):

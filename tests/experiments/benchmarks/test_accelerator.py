@@ -67,6 +67,7 @@ def line(lanes, seconds, **more):
     } | more  # fmt: skip
 
 
+@pytest.mark.quick
 def test_the_page_computes_rates_and_shares(monkeypatch):
     monkeypatch.setattr(accelerator, "NETWORKS", {"tiny": (tiny, 10)})
     limits = {
@@ -83,6 +84,7 @@ def test_the_page_computes_rates_and_shares(monkeypatch):
     assert "16 runs: more lanes do not fit." in page
 
 
+@pytest.mark.quick
 def test_the_convolutional_network_is_that_of_the_slides():
     model = accelerator.conv_net(0.1).model
     params = jax.eval_shape(lambda key: model.init(key, (28, 28, 1))[0], jax.random.key(0))

@@ -42,6 +42,7 @@ def test_the_network_learns_and_every_run_starts_anew(folder, prepare):
     assert first["accuracy"] == second["accuracy"] > 0.3  # by chance 0.1
 
 
+@pytest.mark.quick
 def test_the_limit_makes_eight_products_per_step_and_three_for_the_validation(folder, monkeypatch):
     products, matmul = [], np.matmul
 

@@ -96,6 +96,7 @@ def test_every_measurement_is_one_line_that_says_what_where_and_when(toy, tmp_pa
     assert ours["first_seconds"] >= 0.01
 
 
+@pytest.mark.quick
 def test_seconds_are_per_unit(toy, tmp_path):
     workload = toy("ours", settings={"units": 4})
     (line,) = _measure(workload, tmp_path, rounds=1)
@@ -103,6 +104,7 @@ def test_seconds_are_per_unit(toy, tmp_path):
     assert line["total_seconds"] >= 0.01
 
 
+@pytest.mark.quick
 def test_quick_settings_win(toy, tmp_path):
     workload = toy("ours", settings={"units": 4}, quick={"units": 2})
     (line,) = _measure(workload, tmp_path, rounds=1, quick=True)
@@ -116,6 +118,7 @@ def test_lines_are_appended_and_runs_are_told_apart(toy, tmp_path):
     assert len({line["run"] for line in lines}) == len(lines) == 2
 
 
+@pytest.mark.quick
 def test_a_waiting_candidate_keeps_its_process(toy, tmp_path):
     lines = _measure(toy("ours"), tmp_path, rounds=2)
     assert len({line["pid"] for line in lines}) == 1
@@ -147,6 +150,7 @@ def test_a_candidate_that_fails_in_between_is_out_and_says_after_which_round(toy
     assert [line["round"] for line in lines if line["candidate"] == "ours"] == [0, 1, 2]
 
 
+@pytest.mark.quick
 def test_a_candidate_that_does_not_answer_is_out(toy, tmp_path, monkeypatch):
     monkeypatch.setattr(frame, "LIMIT", 0.5)
     monkeypatch.setattr(frame, "PATIENCE", 0.1)
@@ -154,6 +158,7 @@ def test_a_candidate_that_does_not_answer_is_out(toy, tmp_path, monkeypatch):
     assert line["error"] == "gave no answer within 0.5 s"
 
 
+@pytest.mark.quick
 def test_a_family_without_an_environment_is_named_with_the_remedy(toy, tmp_path):
     workload = toy("ours", "peer")
     peer = workload.candidates["peer"]._replace(family="torch")
@@ -163,12 +168,14 @@ def test_a_family_without_an_environment_is_named_with_the_remedy(toy, tmp_path)
     assert lines[1]["candidate"] == "ours"
 
 
+@pytest.mark.quick
 def test_a_python_that_is_not_there_is_an_error_of_its_candidate(toy, tmp_path):
     nowhere = {"jax": str(tmp_path / "nowhere")}
     path = frame.measure(toy("ours"), nowhere, rounds=1, data=tmp_path, out=tmp_path)
     assert "cannot start" in json.loads(path.read_text())["error"]
 
 
+@pytest.mark.quick
 def test_the_share_of_others_is_a_share_or_unknown():
     share = frame.busy_share(0.05)
     assert share is None or 0 <= share <= 1

@@ -7,6 +7,7 @@ from experiments.benchmarks import __main__ as command_line
 from experiments.benchmarks import frame
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -28,6 +29,7 @@ def test_nonsense_is_refused_before_any_work(arguments, message, capsys, monkeyp
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.quick
 def test_list_names_every_workload(capsys):
     assert command_line.main(["--list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
@@ -35,6 +37,7 @@ def test_list_names_every_workload(capsys):
     assert listed == [*named, "pytorch", "accelerator", "precision"]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
@@ -51,6 +54,7 @@ def test_a_name_stands_for_itself_and_for_all_that_begin_so(names, expected):
     assert pages == {"pytorch", "accelerator", "precision"} & set(names)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -68,6 +72,7 @@ def test_only_the_environments_that_are_needed_are_asked_for(arguments, expected
     assert capsys.readouterr().out.strip() == expected
 
 
+@pytest.mark.quick
 def test_every_candidate_can_be_found_by_its_worker():
     for workload in command_line.WORKLOADS:
         for candidate in workload.candidates.values():
@@ -75,6 +80,7 @@ def test_every_candidate_can_be_found_by_its_worker():
             assert getattr(module, candidate.prepare.__name__) is candidate.prepare
 
 
+@pytest.mark.quick
 def test_the_page_is_written_again_without_measuring(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(frame, "measure", None)
     line = {"workload": "W4-import", "run": "2026-01-02T03:04:05", "rounds": 1, "round": 0,

@@ -48,11 +48,13 @@ def test_a_few_kills_do_not_change_a_bit(command, tmp_path):
     assert tally.arrays == 2 * tally.runs > 0
 
 
+@pytest.mark.quick
 def test_a_sweep_that_fails_by_itself_is_no_survivor(command, tmp_path):
     with pytest.raises(survival.SurvivalError, match=r"ended with 1:\nTraceback"):
         survival.survive(command("\n1 / 0"), tmp_path, kills=1, seed=0)
 
 
+@pytest.mark.quick
 def test_one_bit_is_a_difference():
     one = {"loss": np.float32([1, 0]), "params": np.ones(2)}
     other = {"loss": np.float32([1, -0.0]), "params": np.ones(2)}
@@ -62,6 +64,7 @@ def test_one_bit_is_a_difference():
     assert survival._differing({"loss": np.float64([1, 0]), "params": np.ones(2)}, one) == ["loss"]
 
 
+@pytest.mark.quick
 def test_the_page_says_whether_all_bits_are_the_same(tmp_path):
     tally = survival.Tally(kills=3, while_saving=1, runs=2, arrays=14)
     tally.resumed_at.update([0, 20, 20])
@@ -73,6 +76,7 @@ def test_the_page_says_whether_all_bits_are_the_same(tmp_path):
     assert "NOT ALL ARE THE SAME" in survival._page(summary)
 
 
+@pytest.mark.quick
 def test_wrong_usage_is_refused(capsys):
     with pytest.raises(SystemExit) as caught:
         survival.main(["--kills", "0"])

@@ -5,6 +5,8 @@ import pytest
 from experiments.benchmarks import table
 from experiments.benchmarks.workload import Candidate, Goal, Workload
 
+pytestmark = pytest.mark.quick
+
 
 def _workload(goal=None, ours=None):
     candidates = {

@@ -32,6 +32,7 @@ def present():
     return ledger.make()
 
 
+@pytest.mark.quick
 def test_all_claims_of_the_slides_are_there_once():
     assert len(IDS) == 364
     assert list(verdicts.claims()) == IDS
@@ -41,17 +42,20 @@ def test_all_claims_of_the_slides_are_there_once():
     }  # fmt: skip
 
 
+@pytest.mark.quick
 def test_every_claim_has_an_owner_of_a_known_name():
     names = ("ledger", *registry.NAMES)
     assert {claim.experiment for claim in CLAIMS} <= set(names)
 
 
+@pytest.mark.quick
 def test_every_erratum_has_the_right_value_and_a_reason():
     for claim in CLAIMS:
         assert bool(claim.correct) == bool(claim.why), claim.id
     assert sum(bool(claim.correct) for claim in CLAIMS) == 81
 
 
+@pytest.mark.quick
 def test_what_is_printed_and_right_follow_the_verdict():
     """From claims.toml alone: an erratum's printed number is off, any other one is not."""
     for claim in CLAIMS:
@@ -60,12 +64,14 @@ def test_what_is_printed_and_right_follow_the_verdict():
             assert near != bool(claim.correct), claim.id
 
 
+@pytest.mark.data
 def test_the_committed_answers_are_the_present_ones(present):
     committed = ledger.answers_of(ledger.load(FOLDER)[0])
     differences = [line for differs, line in ledger.changes(present, committed) if differs]
     assert differences == []
 
 
+@pytest.mark.data
 def test_no_claim_is_contradicted_and_none_is_unjudged_but_for_want_of_data_or_of_a_test(present):
     for answer in present:
         claim = verdicts.claims()[answer.claim]
@@ -86,6 +92,7 @@ def test_the_committed_record_and_page_are_what_the_committed_reports_say():
     assert ledger_pages.page(committed) == (FOLDER / "README.md").read_text("utf-8")
 
 
+@pytest.mark.quick
 def test_the_record_and_the_page_have_every_claim_once():
     assert [row.id for row in ledger.load(FOLDER)[0]] == IDS
     page = (FOLDER / "README.md").read_text("utf-8")
@@ -94,6 +101,7 @@ def test_the_record_and_the_page_have_every_claim_once():
         assert tables.count(f"`{claim}`") == 1, claim
 
 
+@pytest.mark.quick
 def test_a_claim_that_nobody_judged_says_who_is_to():
     for row in ledger.load(FOLDER)[0]:
         assert row.status in verdicts.STATUSES
@@ -113,6 +121,7 @@ def test_who_answers_a_claim_answers_all_that_name_it_and_nobody_disagrees():
             assert status == row.status, (row.id, name)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("fields", "measured", "status"),
     [
@@ -141,6 +150,7 @@ def test_the_verdict_follows_from_right_and_printed_value(fields, measured, stat
     assert register.status(a_claim(**fields), measured) == status
 
 
+@pytest.mark.quick
 def test_an_answer_is_a_plain_number_and_a_reason_where_there_is_none(monkeypatch):
     def refuse():
         raise NotJudgedError("the picture is lost")
@@ -153,6 +163,7 @@ def test_an_answer_is_a_plain_number_and_a_reason_where_there_is_none(monkeypatc
     assert isinstance(ledger.answer("sigmoid-at-1").measured, float)
 
 
+@pytest.mark.quick
 def test_a_wrong_function_of_the_library_is_found_out(monkeypatch):
     right = activations.sigmoid
     assert ledger.answer("sigmoid-at-2").status == "erratum"
@@ -161,6 +172,7 @@ def test_a_wrong_function_of_the_library_is_found_out(monkeypatch):
         assert ledger.answer(claim).status == "contradicted"
 
 
+@pytest.mark.quick
 def test_a_claim_is_answered_once_and_exists():
     ledger.answered()
     with pytest.raises(ValueError, match="'sigmoid-at-1' is answered twice"):
@@ -169,6 +181,7 @@ def test_a_claim_is_answered_once_and_exists():
         ledger.answers("sigmoid-at-11")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("now", "differs", "line"),
     [
@@ -183,6 +196,7 @@ def test_a_claim_is_answered_once_and_exists():
             "sigmoid-at-1: not judged here: no zoo",
         ),
         ({"status": "not judged", "measured": None}, True, "not judged here"),
+        ({"reason": "another"}, True, "not judged for another reason"),
     ],
 )
 def test_changes_name_what_is_not_as_committed(now, differs, line):
@@ -206,12 +220,14 @@ def test_verify_fails_where_a_verdict_of_the_ledger_changed(toy, monkeypatch, ca
     assert "differs: ledger" in printed
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("toy")
 def test_a_ledger_that_was_never_written_is_said_before_any_work(capsys):
     assert main(["verify", "ledger"]) == 2
     assert "`python -m experiments run ledger` makes them" in capsys.readouterr().err
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("toy")
 def test_claims_shows_everything_about_one(capsys):
     assert main(["claims", "slope-3667-decimal", "purenet-initial-weights"]) == 0
@@ -233,22 +249,26 @@ def test_claims_shows_a_line_for_each(monkeypatch, capsys):
     assert lines["sigmoid-at-2"].endswith("not judged")
 
 
+@pytest.mark.quick
 def test_an_unknown_claim_is_refused_with_the_nearest_names(capsys):
     assert main(["claims", "sigmoid-at-3"]) == 2
     message = capsys.readouterr().err
     assert "claim 'sigmoid-at-3' is not in claims.toml: did you mean sigmoid-at-" in message
 
 
+@pytest.mark.quick
 def test_numbers_are_shown_to_nine_digits_and_lists_in_brackets():
     shown = register.shown([1 / 3, [2, 0.0], "inf"])
     assert shown == "[0.333333333, [2, 0], inf]"
 
 
+@pytest.mark.quick
 def test_answers_are_plain_records():
     fields = [field.name for field in dataclasses.fields(Answer)]
     assert fields == ["claim", "status", "measured", "reason", "lacks_data"]
 
 
+@pytest.mark.quick
 def test_a_record_that_is_cut_off_or_of_another_form_is_no_record(tmp_path):
     for text in ('{"claims": [', '{"answers": []}', '{"claims": [{"id": "e-constant"}]}'):
         (tmp_path / "results.json").write_text(text, "utf-8")
@@ -256,6 +276,7 @@ def test_a_record_that_is_cut_off_or_of_another_form_is_no_record(tmp_path):
             ledger.load(tmp_path)
 
 
+@pytest.mark.quick
 def test_of_several_who_judged_it_the_one_that_the_claim_names_is_believed(tmp_path, monkeypatch):
     def loaded(folder):
         status = {"momentum": "contradicted", "learning_rate": "reproduced"}.get(folder.name)
@@ -273,12 +294,14 @@ def test_of_several_who_judged_it_the_one_that_the_claim_names_is_believed(tmp_p
     assert row.evidence == "its experiment l2 has no results"
 
 
+@pytest.mark.quick
 def test_what_nobody_answered_is_no_answer_of_the_ledger(tmp_path):
     rows = record.rows([ANSWER], tmp_path)
     assert record.answers_of(rows) == [ANSWER]
     assert record.answers_of(record.rows([], tmp_path)) == []
 
 
+@pytest.mark.quick
 def test_an_experiment_can_show_a_claim_of_the_ledger():
     verdict = ledger.verdict("sigmoid-at-2")
     assert (verdict.status, verdict.measured[:6]) == ("erratum", "0.8807")

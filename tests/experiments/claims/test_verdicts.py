@@ -8,6 +8,8 @@ from scipy import stats
 from experiments.claims import verdicts
 from experiments.claims.verdicts import Verdict, mean_interval, paired_difference, verdict_on
 
+pytestmark = pytest.mark.quick
+
 
 def test_every_claim_is_written_out_and_in_a_known_document():
     kinds = {"number", "table", "figure", "training", "qualitative"}

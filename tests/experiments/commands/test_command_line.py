@@ -17,6 +17,7 @@ def runs():
     return registry.load("toy").module.RUNS
 
 
+@pytest.mark.quick
 def test_list_names_each_experiment_with_its_question_and_time(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
@@ -33,8 +34,9 @@ def test_run_writes_results_figures_and_pages(tmp_path, capsys):
         if p.suffix != ".html" and p.parent.name != "assets"
     )
     names = ["README.md", "figure.png", "figure.svg", "results.json", "results.nc", "run.json"]
-    ledger = ["reports/ledger/README.md", "reports/ledger/results.json"]
-    assert written == ["reports/README.md", *ledger, *(f"reports/toy/{name}" for name in names)]
+    others = ["gradients/README.md", "ledger/README.md", "ledger/results.json"]
+    toy = [f"toy/{name}" for name in names]
+    assert written == [f"reports/{name}" for name in ["README.md", *others, *toy]]
     assert "2 claims: 1 reproduced, 1 erratum" in capsys.readouterr().out
     _, record = results.load(tmp_path / "reports" / "toy")
     assert record["config"]["learning_rates"] == [0.1, 1.0]
@@ -81,6 +83,7 @@ def test_quick_and_other_settings_leave_the_reports_alone(tmp_path):
     }
 
 
+@pytest.mark.quick
 def test_help_of_one_experiment_shows_its_settings(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["run", "toy", "--help"])
@@ -89,6 +92,7 @@ def test_help_of_one_experiment_shows_its_settings(capsys):
     assert "0.1,1.0" in printed
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -103,6 +107,7 @@ def test_what_cannot_be_done_is_said_before_any_work(arguments, message, capsys)
     assert not runs()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -118,6 +123,7 @@ def test_a_wrong_setting_is_refused(arguments, message, capsys):
     assert not runs()
 
 
+@pytest.mark.quick
 def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, capsys):
     (tmp_path / "file").write_text("here already")
     assert main(["run", "--out", str(tmp_path / "file")]) == 2
@@ -138,7 +144,8 @@ def test_without_its_data_an_experiment_names_its_claims_and_the_rest_go_on(
     assert (tmp_path / "reports" / "ledger" / "results.json").exists()
 
 
-def test_data_that_were_missed_are_named_in_the_summary(rewrite, capsys):
+def test_data_that_were_missed_are_named_in_the_summary(rewrite, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "none"))
     rewrite('DATA = ("digits",)', 'DATA = ("cifar10",)')
     assert main(["run"]) == 3
     assert "`python -m experiments data prepare cifar10` gets them" in capsys.readouterr().out
@@ -149,7 +156,7 @@ def test_with_changed_what_is_as_it_was_written_is_left_alone(tmp_path, rewrite,
     figure = tmp_path / "reports" / "toy" / "figure.svg"
     before = figure.stat().st_mtime_ns
     assert main(["run", "toy", "--changed"]) == 0
-    assert re.search("^toy +unchanged$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search("^1/1 +toy +0.0 s  unchanged$", capsys.readouterr().out, re.MULTILINE)
     assert figure.stat().st_mtime_ns == before
     rewrite('ylabel="loss"', 'ylabel="cost"')
     main(["run", "toy", "--changed"])
@@ -175,10 +182,11 @@ def test_after_a_whole_run_changed_asks_nothing_but_the_files(tmp_path, monkeypa
     assert "nothing changed since the whole run of" in capsys.readouterr().out
 
 
-def test_results_of_other_versions_are_made_again_and_it_is_said_why(toy, monkeypatch, capsys):
-    main(["run"])
+def test_results_of_other_versions_are_made_again_and_it_is_said_why(tmp_path, monkeypatch, capsys):
+    elsewhere = ["run", "toy", "--out", str(tmp_path / "elsewhere")]
+    main(elsewhere)
     monkeypatch.setattr(results, "versions", lambda: {**versions(), "jax": "0.0.1"})
-    assert main(["run"]) == 0
+    assert main(elsewhere) == 0
     assert f"again: made with jax {versions()['jax']}, here 0.0.1" in capsys.readouterr().out
     assert len(runs()) == 2
 

@@ -3,6 +3,8 @@ import pytest
 from experiments import __main__ as cli
 from jaxnn.data.published import catalog, release
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):

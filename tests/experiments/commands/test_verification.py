@@ -18,6 +18,7 @@ def test_verify_accepts_the_same_numbers(capsys):
     assert len(runs()) == 2  # it does not take them from the store
 
 
+@pytest.mark.quick
 def test_verify_quick_holds_a_part_against_the_whole(capsys):
     main(["run"])
     assert main(["verify", "--quick"]) == 0

@@ -4,6 +4,8 @@ import pytest
 
 from experiments.course import registry
 
+pytestmark = pytest.mark.quick
+
 
 def test_the_docstring_gives_question_time_and_expectation(toy):
     experiment = registry.load("toy")

@@ -1,9 +1,11 @@
 import pickle
+import types
 
 import numpy as np
 import pytest
 
 from experiments.__main__ import main
+from experiments.commands import gradients_run
 from experiments.pages import gradients
 from experiments.record import results
 from jaxnn import activations, gradcheck
@@ -32,6 +34,7 @@ def test_every_gradient_appears_with_its_formula_from_the_docstring(page):
     assert page.count("| PASS |") == len(gradcheck.cases())
 
 
+@pytest.mark.quick
 def test_every_row_shows_a_formula_and_the_gradient_derived_from_it():
     rows = gradcheck.cases()
     assert all(row.shown for row in rows)
@@ -64,12 +67,14 @@ def test_a_wrong_gradient_fails():
     assert page.count("**FAIL**") == 1
 
 
+@pytest.mark.quick
 def test_a_gradient_that_loses_digits_in_float32_fails():
     row = gradcheck.cases("activations")[0]
     judged = gradients.Judged(row, REPORT, {**ERRORS, "float32": 2e-5})
     assert not judged.passed
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("error", "text"),
     [(0.0, "0"), (2.1e-16, "3e-16"), (9.5e-4, "1e-3"), (0.03, "3e-2"), (np.inf, "inf")],
@@ -78,6 +83,7 @@ def test_an_error_is_rounded_up_to_one_digit(error, text):
     assert gradients.bound(error) == text
 
 
+@pytest.mark.quick
 def test_every_scalar_activation_is_drawn_once():
     vector = {"softmax", "log_softmax", "maxout"}
     rules = {name for name in vars(activations) if f"{name}_vjp" in vars(activations)}
@@ -124,26 +130,21 @@ def test_figures_show_every_function_of_the_sheet(monkeypatch):
     assert [ax.get_title() for ax in figure.axes[:4]] == ["identity", "step", "softplus", ""]
 
 
+@pytest.mark.quick
 def test_the_command_writes_the_report_and_the_index(toy, tmp_path, capsys, monkeypatch):
-    def write(folder, jobs):
-        folder.mkdir(parents=True)
-        (folder / "README.md").write_text("page", "utf-8")
-        return True
-
-    monkeypatch.setattr(gradients, "write", write)
     assert main(["gradients"]) == 0
     assert "all PASS" in capsys.readouterr().out
     index = (tmp_path / "reports" / "README.md").read_text("utf-8")
     assert "[The gradients, each before its judges](gradients/README.md)" in index
-    monkeypatch.setattr(gradients, "write", lambda folder, jobs: False)
+    failed = types.SimpleNamespace(passed=False, row=types.SimpleNamespace(name="relu"))
+    monkeypatch.setattr(gradients, "judge_all", lambda result_of: {"activations": [failed]})
+    monkeypatch.setattr(gradients, "page", lambda families: "page")
     assert main(["gradients"]) == 1
 
 
 def test_a_run_of_everything_writes_the_gradients_too(toy, monkeypatch):
     written = []
-    monkeypatch.setattr(
-        gradients, "write", lambda folder, jobs: written.append(folder.name) or True
-    )
+    monkeypatch.setattr(gradients, "write", lambda folder, rows: written.append(folder.name))
     main(["run", "toy"])
     main(["run", "--quick"])
     assert written == []
@@ -156,6 +157,16 @@ def test_the_committed_report_is_of_the_present_gradients(page):
     present = {line.split(" | ")[0]: line.split(" | ")[1] for line in _rows(page)}
     assert {line.split(" | ")[0]: line.split(" | ")[1] for line in _rows(committed)} == present
     assert "FAIL" not in committed
+
+
+def test_a_report_of_another_machine_says_the_same_with_other_errors(page):
+    other = page.replace("| 0 |", "| 3e-16 |").replace("| linear |", "| 2.0 |")
+    assert other != page
+    assert not gradients_run.says_the_same(other, page)
+    other = other.replace("## Made with", "## Made with\n\nanother machine")
+    assert gradients_run.says_the_same(other, page)
+    assert not gradients_run.says_the_same(other.replace("| PASS |", "| **FAIL** |", 1), page)
+    assert not gradients_run.says_the_same(other.replace("sigmoid", "logistic", 1), page)
 
 
 def _rows(page):

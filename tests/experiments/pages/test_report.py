@@ -71,16 +71,19 @@ def test_every_link_leads_somewhere(reports):
             assert (page.parent / target).exists(), (page, target)
 
 
+@pytest.mark.quick
 def test_an_experiment_that_has_not_run_is_named_with_its_command(toy, tmp_path):
     index = report.index(tmp_path, registry.select())
     assert "Not run yet: `python -m experiments run toy`" in index
     assert "0 claims" in index
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("special", list("\\`*_[]<>|~$&"))
 def test_each_special_character_is_escaped_once(special):
     assert report.escape(f"a{special}b") == f"a\\{special}b"
 
 
+@pytest.mark.quick
 def test_text_becomes_one_line():
     assert report.escape("a\n  b\tc") == "a b c"

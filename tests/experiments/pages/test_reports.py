@@ -8,6 +8,7 @@ import pytest
 from experiments.course import registry
 from experiments.pages import report, style
 from experiments.record import results
+from tests.experiments.altered import committed
 
 REPORTS = results.ROOT / "reports"
 
@@ -18,18 +19,19 @@ def experiment(request):
 
 
 def test_the_committed_results_are_of_the_full_run(experiment):
-    _, record = results.load(REPORTS / experiment.name)
+    _, record = committed(experiment.name)
     assert record["config"] == results.plain(experiment.module.Config())
 
 
 def test_the_committed_verdicts_follow_from_the_committed_numbers(experiment):
-    dataset, record = results.load(REPORTS / experiment.name)
+    dataset, record = committed(experiment.name)
     judged = [dataclasses.asdict(verdict) for verdict in experiment.module.judge(dataset)]
     assert judged == record["verdicts"]
 
 
+@pytest.mark.quick
 def test_every_measured_variable_has_a_tolerance(experiment):
-    dataset, record = results.load(REPORTS / experiment.name)
+    dataset, record = committed(experiment.name)
     measured = {str(n) for n, v in dataset.data_vars.items() if np.issubdtype(v.dtype, np.floating)}
     if all(record["data"].values()):
         assert measured == set(experiment.module.TOLERANCES)
@@ -37,18 +39,18 @@ def test_every_measured_variable_has_a_tolerance(experiment):
         assert measured < set(experiment.module.TOLERANCES)
 
 
-def test_the_committed_figure_is_drawn_from_the_committed_numbers(experiment, tmp_path):
-    dataset, record = results.load(REPORTS / experiment.name)
+def test_the_committed_figure_is_drawn_from_the_committed_numbers(experiment):
+    dataset, record = committed(experiment.name)
     with style.applied():
-        style.save(experiment.module.draw(dataset), tmp_path / "figure")
-    drawn = (tmp_path / "figure.svg").read_bytes()
-    committed = (REPORTS / experiment.name / "figure.svg").read_bytes()
+        drawn = style.svg(experiment.module.draw(dataset))
+    there = (REPORTS / experiment.name / "figure.svg").read_bytes()
     if (results.platform_of_run(), results.versions()) == (record["platform"], record["versions"]):
-        assert drawn == committed
+        assert drawn == there
     else:  # other fonts and roundings
-        assert drawn.count(b"<path") == committed.count(b"<path")
+        assert drawn.count(b"<path") == there.count(b"<path")
 
 
+@pytest.mark.quick
 def test_the_quick_run_is_a_part_of_the_full_one(experiment):
     quick = results.plain(experiment.module.QUICK)
     full = results.plain(experiment.module.Config())
@@ -62,16 +64,18 @@ def test_the_quick_run_is_a_part_of_the_full_one(experiment):
             assert value == full[field], field
 
 
+@pytest.mark.quick
 def test_the_docstring_names_slides_command_time_and_expectation(experiment):
     assert experiment.question.endswith("?")
     assert set(experiment.about) == {"slides", "run", "takes", "expects"}
     assert experiment.about["run"] == f"python -m experiments run {experiment.name}"
 
 
+@pytest.mark.quick
 def test_the_committed_page_is_the_present_one(experiment):
-    _, record = results.load(REPORTS / experiment.name)
-    committed = (REPORTS / experiment.name / "README.md").read_text("utf-8")
-    assert report.page(experiment, record) == committed
+    _, record = committed(experiment.name)
+    there = (REPORTS / experiment.name / "README.md").read_text("utf-8")
+    assert report.page(experiment, record) == there
 
 
 def test_the_committed_index_is_the_present_one():

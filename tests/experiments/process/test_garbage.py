@@ -27,6 +27,7 @@ def said(prelude, finale=""):
     return done.stdout.split()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("prelude", "found"), [("", ["found"]), ("garbage.collect_rarely()", [])])
 def test_what_is_left_at_the_end_is_not_looked_through(prelude, found):
     assert said(prelude) == found

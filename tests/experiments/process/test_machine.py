@@ -10,11 +10,13 @@ from experiments.process import machine
 from experiments.record import results
 
 
+@pytest.mark.quick
 def test_a_folder_is_found_writable_and_left_empty(tmp_path):
     machine.check_writable(tmp_path / "new", "--out")
     assert list((tmp_path / "new").iterdir()) == []
 
 
+@pytest.mark.quick
 def test_a_folder_that_cannot_be_written_is_refused_by_its_flag():
     with pytest.raises(machine.FolderError, match=r"cannot write to .* choose another --log"):
         machine.check_writable(pathlib.Path("/dev/null/here"), "--log")
@@ -45,6 +47,7 @@ def test_determinism_is_switched_on_before_jax_starts_and_keeps_the_flags_of_the
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.quick
 def test_a_platform_that_cannot_start_is_told_with_the_remedy(monkeypatch):
     def failing():
         raise RuntimeError("Unable to initialize backend 'cuda': no plugin")

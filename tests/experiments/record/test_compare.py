@@ -1,8 +1,12 @@
+import types
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from experiments.record import compare
+
+pytestmark = pytest.mark.quick
 
 
 def dataset(values, **coords):
@@ -99,3 +103,16 @@ def test_what_no_run_repeats_is_left_out(part):
     assert not row.compared
     assert "no run repeats it" in row.note
     assert not outcome(fresh, committed, part=part).agrees
+
+
+def test_a_run_that_could_compute_nothing_is_a_part_of_any():
+    module = types.SimpleNamespace(TOLERANCES={}, STEADY={"seed": 1})
+    here = {"data": {"zoo": None}, "versions": {}, "platform": {"cpu": "b"}, "config": {}}
+    was = {**here, "data": {"zoo": {"train": 80}}, "platform": {"cpu": "a"}, "verdicts": []}
+    held = compare.hold(
+        types.SimpleNamespace(module=module),
+        (xr.Dataset(), {**here, "verdicts": [{"claim": "c", "status": "not judged"}]}),
+        (dataset([1.0, 2.0]), was),
+    )
+    assert held.different_numbers == held.verdicts == []
+    assert "zoo is not at hand" in held.remarks[0]

@@ -40,6 +40,7 @@ def test_the_figure_the_verdicts_and_the_prose_leave_the_fingerprint_alone(old, 
     assert fingerprint() == before
 
 
+@pytest.mark.quick
 def test_settings_and_data_are_part_of_the_fingerprint(toy):
     names = {fingerprint(), fingerprint(seeds=9), fingerprint(identities={"digits": None})}
     assert len(names) == 3
@@ -61,6 +62,7 @@ def test_a_helper_of_the_figure_alone_is_left_out_and_a_shared_one_is_not(rewrit
     assert fingerprint() != running
 
 
+@pytest.mark.quick
 def test_a_frame_module_that_computes_is_part_of_the_fingerprint(rewrite):
     rewrite("import numpy", "from experiments.record import compare\nimport numpy")
     sources = dict(store._sources(registry.load("toy")))
@@ -70,12 +72,14 @@ def test_a_frame_module_that_computes_is_part_of_the_fingerprint(rewrite):
     assert "jaxnn/rules.py" in sources
 
 
+@pytest.mark.quick
 def test_of_a_package_the_runs_count_and_the_figure_and_the_judges_do_not():
     sources = dict(store._sources(registry.load("learning_rate")))
     assert "learning_rate/runs.py" in sources
     assert not any(name.endswith(("figure.py", "judges.py")) for name in sources)
 
 
+@pytest.mark.quick
 def test_a_folder_counts_as_written_until_it_or_its_writer_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "FOLDER", tmp_path / "cache" / "results")
     folder = tmp_path / "pages"
@@ -89,6 +93,7 @@ def test_a_folder_counts_as_written_until_it_or_its_writer_changes(tmp_path, mon
     assert not store.is_written(folder, ["source"])
 
 
+@pytest.mark.quick
 def test_of_a_library_file_all_counts_but_its_docstrings_and_comments():
     counts = store._without_docstrings
     before = '''"""A file."""

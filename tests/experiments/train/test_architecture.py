@@ -19,6 +19,7 @@ def test_every_layer_is_a_box_with_its_shape_and_parameters():
     assert said.count("batch_norm") == 4
 
 
+@pytest.mark.quick
 def test_the_parameters_of_a_residual_layer_are_counted_once():
     model = layers.serial(layers.residual(layers.serial(layers.dense(4))), layers.dense(2))
     said = texts(architecture.draw(model, (4,)))
@@ -34,6 +35,7 @@ def test_a_deep_network_stands_in_columns_within_the_figure():
     assert max(box.x1 for box in boxes) < ax.get_xlim()[1]
 
 
+@pytest.mark.quick
 def test_what_a_network_cannot_read_is_refused():
     with pytest.raises(ValueError, match="conv2d takes images"):
         architecture.draw(models.conv_net(10), (4,))

@@ -14,11 +14,13 @@ def values(text):
     return found
 
 
+@pytest.mark.quick
 @given(st.lists(st.floats(0, 1e30), min_size=1, max_size=8, unique=True))
 def test_a_list_of_numbers_is_read_as_python_writes_it(numbers):
     assert values(f"learning_rate={','.join(map(repr, numbers))}") == [abs(x) for x in numbers]
 
 
+@pytest.mark.quick
 @given(st.integers(0, 50), st.integers(1, 50), st.integers(1, 9))
 def test_a_range_is_that_of_python(start, length, step):
     assert values(f"seed={start}:{start + length}:{step}") == [*range(start, start + length, step)]
@@ -40,6 +42,7 @@ def test_widths_are_joined_by_x(networks):
     assert values(f"hidden={text}") == [tuple(widths) for widths in networks]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -56,6 +59,7 @@ def test_what_can_be_written_for_an_axis(text, found):
     assert [type(value) for value in values(text)] == [type(value) for value in found]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -91,6 +95,7 @@ def test_a_wrong_axis_is_refused_with_a_remedy(text, message):
     assert message in str(refused.value)
 
 
+@pytest.mark.quick
 @given(st.text(max_size=30), st.sampled_from(sorted(AXES)))
 def test_any_text_is_read_or_refused(text, name):
     for whole in (text, f"{name}={text}"):
@@ -98,11 +103,13 @@ def test_any_text_is_read_or_refused(text, name):
             axes.read_grid([whole])
 
 
+@pytest.mark.quick
 def test_zipped_axes_are_walked_side_by_side():
     flags = TrainConfig(zip=("learning_rate=0.1,0.01", "momentum=0,0.9"))
     assert axes.read_design(flags).values == {"learning_rate": [0.1, 0.01], "momentum": [0.0, 0.9]}
 
 
+@pytest.mark.quick
 def test_random_trials_are_drawn_by_the_seed_within_their_bounds():
     laws = ("20", "learning_rate=loguniform:1e-4:1", "l2=uniform:0:0.5")
     first, again, other = (
@@ -114,6 +121,7 @@ def test_random_trials_are_drawn_by_the_seed_within_their_bounds():
     assert all(0 <= strength < 0.5 for strength in first["l2"])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -134,6 +142,7 @@ def test_a_wrong_design_is_refused_with_a_remedy(flags, message):
     assert message in str(refused.value)
 
 
+@pytest.mark.quick
 def test_an_axis_is_named_once():
     flags = TrainConfig(sweep=("seed=0:3",), random=("3", "l2=uniform:0:1"))
     assert axes.names_of(flags) == ["seed", "l2"]

@@ -5,6 +5,8 @@ import pytest
 from experiments.train import command, config
 from experiments.train.config import TrainConfig
 
+pytestmark = pytest.mark.quick
+
 
 def test_each_flag_is_explained_with_its_default(capsys):
     assert set(config.explanations()) == {field.name for field in dataclasses.fields(TrainConfig)}

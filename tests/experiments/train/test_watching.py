@@ -8,6 +8,8 @@ from tensorboardX.proto.event_pb2 import Event
 
 from experiments.train import watching
 
+pytestmark = pytest.mark.quick
+
 
 def lane(rate, seed):
     settings = types.SimpleNamespace(_asdict=lambda: {"seed": seed})

@@ -222,9 +222,9 @@ def test_more_classes_than_outputs_are_refused_before_anything_is_fetched(blobs)
         train.fit(setup, stream, learning_rate=0.1)
 
 
-def test_without_grain_the_extra_is_named(blobs, monkeypatch):
+def test_without_grain_the_package_is_named(blobs, monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'jaxnn\[streaming\]'"):
+    with pytest.raises(ModuleNotFoundError, match="pip install grain"):
         train.fit(setup, streamed(blobs), learning_rate=0.1)
 
 

@@ -2,21 +2,22 @@ import jax
 import pytest
 
 from experiments.course.backprop import backprop_equations
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 CLAIMS = ("bp-algorithm", "hidden-error-unknown", "backprop-three-steps")
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "backprop_equations")[0]
+    return committed_results("backprop_equations")
 
 
+@pytest.mark.quick
 def test_every_claim_is_reproduced(committed):
     assert statuses(backprop_equations, committed) == dict.fromkeys(CLAIMS, "reproduced")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("claim", "variable", "value", "where"),
     [
@@ -32,6 +33,7 @@ def test_numbers_that_speak_against_a_claim_contradict_it(claim, variable, value
     assert statuses(backprop_equations, changed)[claim] == "contradicted"
 
 
+@pytest.mark.quick
 def test_too_few_seeds_are_not_judged_and_still_drawn(committed):
     few = committed.isel(seed=slice(4))
     assert set(statuses(backprop_equations, few).values()) == {"not judged"}

@@ -3,8 +3,7 @@ import pytest
 
 from experiments.claims.verdicts import claims
 from experiments.course.backprop import pure_python_network
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 CLAIMS = {
     "purenet-bias-last": "reproduced",
@@ -16,13 +15,14 @@ CLAIMS = {
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "pure_python_network")[0]
+    return committed_results("pure_python_network")
 
 
 def test_the_committed_numbers_give_these_verdicts(committed):
     assert statuses(pure_python_network, committed) == CLAIMS
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("claim", "variable", "where"),
     [
@@ -41,6 +41,7 @@ def test_numbers_that_speak_against_a_claim_contradict_it(claim, variable, where
     assert statuses(pure_python_network, changed)[claim] == "contradicted"
 
 
+@pytest.mark.quick
 def test_plain_python_prints_the_errors_of_the_slides():
     errors = pure_python_network.Witness(1).train(0.5, 20)
     printed = -np.array(claims()["purenet-epoch-error"].value)

@@ -3,13 +3,12 @@ import pytest
 
 from experiments.claims.verdicts import claims
 from experiments.course.backprop import worked_network
-from experiments.record import results
-from tests.experiments.altered import statuses
+from tests.experiments.altered import committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "worked_network")[0]
+    return committed_results("worked_network")
 
 
 def test_every_printed_number_is_shown_with_the_verdict_of_the_ledger(committed):
@@ -21,6 +20,7 @@ def test_every_printed_number_is_shown_with_the_verdict_of_the_ledger(committed)
     assert [found[c] == "erratum" for c in worked_network.PRINTED] == cut_off.values.tolist()
 
 
+@pytest.mark.quick
 def test_the_new_weights_and_errors_are_those_of_the_claims(committed):
     hidden = committed.new_weight.sel(number=["W1", "W2", "W3", "W4"])
     right, wrong, unchanged = hidden.values

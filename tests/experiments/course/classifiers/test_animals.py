@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 
 from experiments.course.classifiers import animals
-from experiments.record import results
 from jaxnn import data
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "animals")[0]
+    return committed_results("animals")
 
 
 @pytest.mark.parametrize(
@@ -31,11 +30,13 @@ def test_altered_numbers_contradict_a_claim(claim, variable, value, where, commi
     assert statuses(animals, changed)[claim] == "contradicted"
 
 
+@pytest.mark.quick
 def test_a_fold_that_is_in_two_is_contradicted(committed, monkeypatch):
     monkeypatch.setattr(animals, "fold_rows", lambda labels, **_: (np.arange(50),) * 5)
     assert statuses(animals, committed)["animals-cross-validation"] == "contradicted"
 
 
+@pytest.mark.quick
 def test_another_normalisation_is_contradicted(committed, monkeypatch):
     monkeypatch.setattr(animals.data, "min_max", lambda x: lambda rows: rows / x.max())
     assert statuses(animals, committed)["animals-normalise"] == "contradicted"
@@ -48,6 +49,7 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, committed):
     animals.draw(custom)
 
 
+@pytest.mark.quick
 def test_without_the_zoo_what_needs_it_is_not_judged(monkeypatch):
     def load(name):
         raise data.DataNotFoundError(name)
@@ -60,6 +62,7 @@ def test_without_the_zoo_what_needs_it_is_not_judged(monkeypatch):
     animals.draw(nothing)
 
 
+@pytest.mark.quick
 def test_the_epoch_of_an_accuracy_is_the_first_one(committed):
     curve = change(committed, "accuracy", lambda old: 0 * old)
     curve = change(curve, "accuracy", lambda old: old + 1, epoch=[20, 50, 100])

@@ -5,14 +5,13 @@ import pytest
 
 from experiments.course.classifiers import cats_and_dogs
 from experiments.course.classifiers.cats_and_dogs import runs
-from experiments.record import results
 from jaxnn import data, logistic_regression
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "cats_and_dogs")[0]
+    return committed_results("cats_and_dogs")
 
 
 @pytest.mark.parametrize(
@@ -80,6 +79,7 @@ def test_the_descent_in_the_span_is_that_on_the_pixels():
             )
 
 
+@pytest.mark.quick
 def test_every_image_is_standardised_by_itself():
     images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3)).astype(np.uint8)
     rows = runs.standardized(images)
@@ -87,6 +87,7 @@ def test_every_image_is_standardised_by_itself():
     np.testing.assert_allclose(rows.std(1, ddof=1), 1)
 
 
+@pytest.mark.quick
 def test_without_the_images_nothing_is_judged(monkeypatch):
     def load(name):
         raise data.DataNotFoundError(name)

@@ -6,18 +6,18 @@ import xarray as xr
 
 from experiments.course.classifiers import digits_sklearn
 from experiments.course.classifiers.digits_sklearn import OURS, THEIRS
-from experiments.record import results
 from jaxnn import backprop, losses
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 CLAIM = "digits-mlp-accuracy"
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "digits_sklearn")[0]
+    return committed_results("digits_sklearn")
 
 
+@pytest.mark.quick
 def test_the_committed_numbers_reproduce_the_claim(committed):
     assert statuses(digits_sklearn, committed) == {CLAIM: "reproduced"}
 
@@ -36,17 +36,20 @@ def test_altered_numbers_contradict_the_claim(program, value, committed):
     assert statuses(digits_sklearn, changed)[CLAIM] == "contradicted"
 
 
+@pytest.mark.quick
 def test_a_reference_that_is_missed_by_both_contradicts_the_claim(committed):
     lower = committed.assign(test_accuracy=committed.test_accuracy - 0.02)
     assert statuses(digits_sklearn, lower)[CLAIM] == "contradicted"
 
 
+@pytest.mark.quick
 def test_few_splits_are_not_judged_and_still_drawn(committed):
     few = committed.isel(seed=slice(4))
     assert statuses(digits_sklearn, few)[CLAIM] == "not judged"
     digits_sklearn.draw(few)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("shift", "noise", "equal"),
     [(0.0, 0.5, True), (0.0, 5.0, False), (1.0, 0.1, False), (0.0, 0.0, True), (0.6, 0.0, False)],
@@ -58,6 +61,7 @@ def test_equivalence_needs_a_difference_that_is_surely_small(shift, noise, equal
     assert (digits_sklearn.compare(ours, theirs).equivalence < 0.05) is equal
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("losses_of_epochs", [
     [1.0, 0.5, 0.4, *[0.39999] * 20],
     [1.0 - 0.01 * i for i in range(10)],
@@ -85,7 +89,7 @@ def test_from_the_same_start_both_walk_the_same_path():
     )
     params = _params(start)
     model = digits_sklearn.setup(1).model
-    gradient = backprop.by_hand(model, losses.softmax_cross_entropy)
+    gradient = jax.jit(backprop.by_hand(model, losses.softmax_cross_entropy))
     _, state, _ = model.init(jax.random.key(0), (64,))
     for _ in range(20):
         _, grads = gradient(params, state, jnp.asarray(x), jnp.asarray(y), None)
@@ -106,6 +110,7 @@ def _params(model):
     ]
 
 
+@pytest.mark.quick
 def test_the_starts_are_drawn_from_the_same_distribution():
     params, _, _ = digits_sklearn.setup(1).model.init(jax.random.key(0), (64,))
     bound = np.sqrt(2 / 164)
@@ -113,6 +118,7 @@ def test_the_starts_are_drawn_from_the_same_distribution():
         assert 0.9 * bound < np.abs(params[0][name]).max() <= bound
 
 
+@pytest.mark.quick
 def test_settings_that_cannot_be_run_are_refused():
     with pytest.raises(ValueError, match="seeds=0"):
         digits_sklearn.Config(seeds=0)

@@ -3,14 +3,13 @@ import pytest
 
 from experiments.course.classifiers import keras_lab
 from experiments.course.classifiers.keras_lab import judges, runs
-from experiments.record import results
 from jaxnn import data
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "keras_lab")[0]
+    return committed_results("keras_lab")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +51,7 @@ def test_better_than_the_slide_or_flat_is_no_agreement_either(variable, value, w
     assert statuses(keras_lab, change(near, variable, value, **where))[claim] == "contradicted"
 
 
+@pytest.mark.quick
 def test_a_run_that_diverged_counts_as_guessing(committed):
     lost = change(committed, "unscaled_train_accuracy", lambda old: old * np.nan)
     assert statuses(keras_lab, lost)["mnist-scaling"] == "reproduced"
@@ -63,6 +63,7 @@ def test_few_seeds_judge_nothing_and_are_drawn(committed):
     keras_lab.draw(few)
 
 
+@pytest.mark.quick
 def test_without_mnist_nothing_is_judged_and_the_remedy_named(monkeypatch):
     def load(name):
         raise data.DataNotFoundError(name)
@@ -75,6 +76,7 @@ def test_without_mnist_nothing_is_judged_and_the_remedy_named(monkeypatch):
     keras_lab.draw(nothing)
 
 
+@pytest.mark.quick
 def test_the_slides_bug_trains_on_255_and_tests_on_1():
     pixels = np.full((4, 28, 28, 1), 255, np.uint8)
     labels = np.arange(4, dtype=np.int32)

@@ -5,17 +5,17 @@ import pytest
 
 from experiments.course.classifiers import softmax_vs_sigmoid
 from experiments.course.classifiers.softmax_vs_sigmoid import BINARY, OUTPUTS, SOFTMAX, SQUARED
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 CLAIM = "softmax-improves-multiclass"
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "softmax_vs_sigmoid")[0]
+    return committed_results("softmax_vs_sigmoid")
 
 
+@pytest.mark.quick
 def test_the_committed_numbers_reproduce_the_claim(committed):
     assert statuses(softmax_vs_sigmoid, committed) == {CLAIM: "reproduced"}
 
@@ -33,12 +33,14 @@ def test_altered_numbers_contradict_the_claim(variable, value, where, committed)
     assert statuses(softmax_vs_sigmoid, changed)[CLAIM] == "contradicted"
 
 
+@pytest.mark.quick
 def test_the_sigmoids_with_cross_entropy_decide_nothing(committed):
     perfect = change(committed, "train_accuracy", lambda old: 1 + 0 * old, output=BINARY)
     perfect = change(perfect, "test_accuracy", lambda old: 1 + 0 * old, output=BINARY)
     assert statuses(softmax_vs_sigmoid, perfect)[CLAIM] == "reproduced"
 
 
+@pytest.mark.quick
 def test_the_test_digits_choose_no_rate(committed):
     for output in OUTPUTS:
         chosen = softmax_vs_sigmoid.best_rate(committed, output)
@@ -48,6 +50,7 @@ def test_the_test_digits_choose_no_rate(committed):
         assert softmax_vs_sigmoid.best_rate(worse, output) != chosen
 
 
+@pytest.mark.quick
 def test_a_rate_at_which_a_run_diverged_is_not_chosen(committed):
     chosen = softmax_vs_sigmoid.best_rate(committed, SOFTMAX)
     lost = change(
@@ -57,6 +60,7 @@ def test_a_rate_at_which_a_run_diverged_is_not_chosen(committed):
     assert softmax_vs_sigmoid.best_rate(lost, SOFTMAX) != chosen
 
 
+@pytest.mark.quick
 def test_a_run_that_never_learns_counts_as_one_epoch_more(committed):
     never = change(committed, "train_accuracy", lambda old: 0 * old, output=SOFTMAX)
     assert (softmax_vs_sigmoid.epochs_to_learn(never, SOFTMAX) == 41).all()
@@ -87,11 +91,13 @@ def test_the_gradients_by_hand_are_those_of_autodiff(name):
         )
 
 
+@pytest.mark.quick
 def test_half_squares_is_the_cost_of_the_slides():
     cost = softmax_vs_sigmoid.half_squares(jnp.array([[1.0, 0.0, 0.5]]), jnp.array([[0.0, 0, 1]]))
     np.testing.assert_allclose(cost, [(1 + 0 + 0.25) / 2])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

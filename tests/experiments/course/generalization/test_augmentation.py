@@ -6,7 +6,7 @@ import xarray as xr
 
 from experiments.course.generalization import augmentation, strengths
 from experiments.course.generalization.augmentation import checks, figure, runs
-from jaxnn import augment, data
+from jaxnn import augment, data, layers
 from tests.experiments.altered import change, statuses
 
 SEEDS, EPOCHS = 6, (10, 20)
@@ -102,6 +102,7 @@ def test_the_checks_hold_of_the_library_and_not_of_what_mirrors(name, monkeypatc
     assert not checks.DOES[name]()
 
 
+@pytest.mark.quick
 def test_without_data_nothing_is_judged_and_the_figure_says_so(monkeypatch):
     def absent(name):
         raise data.DataNotFoundError(name)
@@ -117,12 +118,15 @@ def test_without_data_nothing_is_judged_and_the_figure_says_so(monkeypatch):
 )
 def test_what_was_not_run_is_not_judged_and_still_drawn(part, judged, helpful, monkeypatch):
     monkeypatch.setattr(figure, "DRAWS", 1)
+    shown = {name: runs.KINDS[name] for name in ("flip", "rotation")}
+    monkeypatch.setattr(figure, "KINDS", shown)
     few = helpful.sel(part)
     found = statuses(augmentation, few)
     assert {claim for claim, status in found.items() if status != "not judged"} == judged
     augmentation.draw(few)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -152,6 +156,7 @@ def faces(monkeypatch):
     return few
 
 
+@pytest.mark.quick
 def test_the_images_are_halved(faces):
     small = runs.halved(faces)
     assert small.train.inputs.shape == (600, 14, 14, 3)
@@ -160,7 +165,12 @@ def test_the_images_are_halved(faces):
     np.testing.assert_array_equal(small.test.labels, faces.test.labels)
 
 
-def test_a_short_run_can_be_judged_and_trains_on_augmented_images(faces):
+def test_a_short_run_can_be_judged_and_trains_on_augmented_images(faces, monkeypatch):
+    small = layers.serial(
+        *(layers.conv2d(4, 3, strides=2), layers.relu, layers.conv2d(8, 3, strides=2)),
+        *(layers.relu, layers.flatten, layers.dense(32), layers.relu, layers.dense(runs.CLASSES)),
+    )
+    monkeypatch.setattr(runs, "network", lambda: small)
     config = dataclasses.replace(runs.QUICK, kinds=("hue and brightness",), train_size=100)
     found = runs.run(config)
     final = found.isel(epoch=-1).mean("seed")

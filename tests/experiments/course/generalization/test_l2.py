@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from experiments.course.generalization import l2
-from experiments.record import results
 from jaxnn import regularizers
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 OVERFITTING = ("overfit-split", "learning-overfit")
 STRENGTH = ("regularisation-strength", "regularisation-definition")
@@ -14,7 +13,7 @@ STRENGTH = ("regularisation-strength", "regularisation-definition")
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "l2")[0]
+    return committed_results("l2")
 
 
 def test_the_committed_numbers_reproduce_every_claim(committed):
@@ -62,6 +61,7 @@ def test_a_gain_in_accuracy_within_its_noise_is_called_so(noise, said, committed
     assert ("not significant" in definition.measured) is said
 
 
+@pytest.mark.quick
 def test_a_wrong_penalty_is_contradicted(committed, monkeypatch):
     right = regularizers.l2_penalty
 
@@ -73,6 +73,7 @@ def test_a_wrong_penalty_is_contradicted(committed, monkeypatch):
     assert statuses(l2, committed)["l2-penalty"] == "contradicted"
 
 
+@pytest.mark.quick
 def test_a_wrong_objective_is_contradicted(committed, monkeypatch):
     right = regularizers.l2
     monkeypatch.setattr(regularizers, "l2", lambda strength: right(2 * strength))
@@ -94,6 +95,7 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed)
     l2.draw(custom)
 
 
+@pytest.mark.quick
 def test_runs_that_diverged_are_not_judged(committed):
     lost = change(committed, "test_loss", lambda old: old * np.nan, l2=0.0)
     assert {statuses(l2, lost)[claim] for claim in (*OVERFITTING, *STRENGTH)} == {"not judged"}

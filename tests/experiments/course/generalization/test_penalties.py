@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from experiments.course.generalization import penalties
-from experiments.record import results
 from jaxnn import optimizers
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 CLAIM = "l1-penalty"
 LATER = range(8, 16)  # the seeds on which it is judged
@@ -14,7 +13,7 @@ LATER = range(8, 16)  # the seeds on which it is judged
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "penalties")[0]
+    return committed_results("penalties")
 
 
 @pytest.mark.parametrize(
@@ -30,10 +29,12 @@ def test_altered_numbers_contradict_the_claim(variable, value, where, committed)
     assert statuses(penalties, changed)[CLAIM] == "contradicted"
 
 
+@pytest.mark.quick
 def test_the_committed_numbers_reproduce_the_claims(committed):
     assert set(statuses(penalties, committed).values()) == {"reproduced"}
 
 
+@pytest.mark.quick
 def test_a_wrong_formula_is_contradicted(committed, monkeypatch):
     wrong = penalties.ledger.verdict("l1-penalty")
     object.__setattr__(wrong, "status", "contradicted")
@@ -41,6 +42,7 @@ def test_a_wrong_formula_is_contradicted(committed, monkeypatch):
     assert penalties.judge(committed)[0].status == "contradicted"
 
 
+@pytest.mark.quick
 def test_the_strength_is_chosen_on_the_first_half_of_the_seeds(committed):
     chosen = penalties.strongest_affordable(committed, "L2")
     later = change(committed, "test_accuracy", lambda old: 0 * old, strength=chosen, seed=LATER)
@@ -79,6 +81,7 @@ def test_proximal_descent_reaches_the_lasso_of_a_quadratic_exactly():
     np.testing.assert_allclose(path["bias"][-1], a, atol=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -23,8 +23,27 @@ ACCURACY = {  # the claim of each method that has to raise the accuracy
 }
 
 
+CHECKS = {
+    checks.dropout_keeps_the_mean: (layers, "dropout"),
+    checks.drop_connect_drops_single_weights: (layers, "drop_connect"),
+    checks.batch_norm_normalises: (layers, "batch_norm"),
+    checks.fractional_pooling_shrinks_by_any_ratio: (layers, "fractional_max_pool2d"),
+    checks.stochastic_depth_skips: (layers, "stochastic_depth"),
+    checks.cutout_blanks_a_square: (augment, "cutout"),
+    checks.mixup_mixes_labels_as_images: (augment, "mixup"),
+}
+ONCE = {check.__name__: functools.cache(check) for check in CHECKS}
+
+
 @pytest.fixture
-def helpful():
+def once(monkeypatch):
+    """The judges ask the library once for all tests what its layers do."""
+    for name, check in ONCE.items():
+        monkeypatch.setattr(checks, name, check)
+
+
+@pytest.fixture
+def helpful(once):
     """Numbers by which every method helps, by a little more or less from seed to seed."""
     methods = [runs.NONE, *runs.METHODS]
     shape = (len(methods), len(strengths.LEVELS), SEEDS, len(EPOCHS))
@@ -104,6 +123,7 @@ def test_numbers_that_speak_against_a_claim_contradict_it(claim, variable, value
     assert statuses(regularization, changed)[claim] == "contradicted"
 
 
+@pytest.mark.quick
 def test_one_seed_that_fails_makes_a_rate_unusable(helpful):
     where = {"norm": "batch norm", "learning_rate": 0.08, "seed": 2}
     assert judges.largest_usable(helpful, "batch norm") == 0.08
@@ -124,17 +144,6 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, judged, helpful):
     found = statuses(regularization, few)
     assert {claim for claim, status in found.items() if status != "not judged"} == set(judged)
     regularization.draw(few)
-
-
-CHECKS = {
-    checks.dropout_keeps_the_mean: (layers, "dropout"),
-    checks.drop_connect_drops_single_weights: (layers, "drop_connect"),
-    checks.batch_norm_normalises: (layers, "batch_norm"),
-    checks.fractional_pooling_shrinks_by_any_ratio: (layers, "fractional_max_pool2d"),
-    checks.stochastic_depth_skips: (layers, "stochastic_depth"),
-    checks.cutout_blanks_a_square: (augment, "cutout"),
-    checks.mixup_mixes_labels_as_images: (augment, "mixup"),
-}
 
 
 def _wrong(right, module):
@@ -168,6 +177,7 @@ def test_the_checks_hold_of_the_library_and_not_of_a_wrong_layer(check, monkeypa
     assert not check()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -197,8 +207,13 @@ def test_every_method_starts_from_the_same_weights():
             jax.tree.map(np.testing.assert_array_equal, kernels(method), plain)
 
 
-def test_a_short_run_can_be_judged_and_drawn_and_learns():
-    found = runs.run(dataclasses.replace(runs.QUICK, methods=("dropout",)))
+@pytest.mark.usefixtures("once")
+def test_a_short_run_can_be_judged_and_drawn_and_learns(monkeypatch):
+    monkeypatch.setattr(runs, "BLOCKS", 1)
+    monkeypatch.setattr(runs, "CHANNELS", 2)
+    monkeypatch.setattr(runs, "UNITS", 32)
+    config = dataclasses.replace(runs.QUICK, methods=("dropout",), train_size=40)
+    found = runs.run(config)
     assert found.seen_accuracy.sel(kind=runs.NONE, level="weak").min() > 0.9
     dropped = found.sel(kind="dropout")
     assert dropped.train_loss.isel(epoch=-1).mean("seed").diff("level").min() > 0

@@ -4,6 +4,8 @@ import xarray as xr
 
 from experiments.course.generalization import strengths
 
+pytestmark = pytest.mark.quick
+
 NAN = np.nan
 
 

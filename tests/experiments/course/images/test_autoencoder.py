@@ -3,18 +3,18 @@ import pytest
 from sklearn.decomposition import PCA
 
 from experiments.course.images import autoencoder
-from experiments.record import results
 from jaxnn import data
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 CLAIM = "topic-autoencoder-r"
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "autoencoder")[0]
+    return committed_results("autoencoder")
 
 
+@pytest.mark.quick
 def test_the_committed_numbers_reproduce_the_claim(committed):
     assert statuses(autoencoder, committed) == {CLAIM: "reproduced"}
 
@@ -41,11 +41,13 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, committed):
     autoencoder.draw(custom)
 
 
+@pytest.mark.quick
 def test_runs_that_diverged_are_not_judged(committed):
     lost = change(committed, "unseen_error", lambda old: old * np.nan, network="dense", code=8)
     assert statuses(autoencoder, lost)[CLAIM] == "not judged"
 
 
+@pytest.mark.quick
 def test_pca_is_that_of_scikit_learn_on_the_same_digits(committed):
     x = data.autoencoding(data.pooled(data.load("digits"))).train.labels
     unseen = data.fold_rows(x, folds=5, seed=3, equal=True)[0]
@@ -56,6 +58,7 @@ def test_pca_is_that_of_scikit_learn_on_the_same_digits(committed):
     )
 
 
+@pytest.mark.quick
 def test_the_overlap_is_one_of_a_subspace_with_itself_and_zero_of_two_that_are_orthogonal():
     rows = np.random.default_rng(0).normal(size=(6, 10))
     components = np.linalg.qr(rows[:3].T)[0].T
@@ -65,6 +68,7 @@ def test_the_overlap_is_one_of_a_subspace_with_itself_and_zero_of_two_that_are_o
     assert autoencoder.overlap(outside, components) == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

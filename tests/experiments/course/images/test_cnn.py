@@ -1,22 +1,39 @@
+import functools
+
 import jax
 import numpy as np
 import pytest
 
 from experiments.course.images import cnn
 from experiments.course.images.cnn import judges, runs
-from experiments.record import results
 from jaxnn import data, losses, models
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "cnn")[0]
+    return committed_results("cnn")
 
 
+@pytest.fixture(scope="module")
+def windows():
+    """The verdict on the windows, of the library as it is."""
+    return judges._judge_the_windows()
+
+
+@pytest.fixture
+def once(windows, monkeypatch):
+    """What does not depend on the results is found out once for all tests."""
+    monkeypatch.setattr(judges, "_judge_the_windows", lambda: windows)
+    monkeypatch.setattr(judges, "network", NETWORK)
+    monkeypatch.setattr(judges.models, "rows", ROWS)
+
+
+NETWORK, ROWS = functools.cache(judges.network), functools.cache(models.rows)
 END = {"epoch": 10}
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize(
     ("claim", "variable", "holds", "fails"),
     [
@@ -54,6 +71,7 @@ def test_altered_numbers_change_the_verdict(claim, variable, holds, fails, commi
     assert statuses(cnn, told)[claim] == "contradicted"
 
 
+@pytest.mark.usefixtures("once")
 def test_filters_that_are_edges_are_patterns_and_others_are_not(committed):
     def filters(kernel):
         return lambda old: 0 * old + (np.asarray(kernel)[..., None] + 1e-3 * old)
@@ -66,6 +84,7 @@ def test_filters_that_are_edges_are_patterns_and_others_are_not(committed):
     assert statuses(cnn, none)["cnn-local-patterns"] == "contradicted"
 
 
+@pytest.mark.usefixtures("once")
 def test_a_hierarchy_needs_both_reach_and_a_better_read_out(committed):
     chance = 1e-3 * np.arange(committed.sizes["seed"])
     told = change(committed, "probe", lambda old: 0.8 + chance, read_out="convolution 1")
@@ -116,6 +135,7 @@ def test_outputs_on_the_right_side_flatter():
     )  # the largest is wrong, but nine of ten outputs are < 0.5
 
 
+@pytest.mark.quick
 def test_a_read_out_finds_what_is_linear():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 300)
@@ -126,6 +146,7 @@ def test_a_read_out_finds_what_is_linear():
     assert runs.probe(noise[:200], labels[:200], noise[200:], labels[200:]) < 0.3
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -150,6 +171,7 @@ def test_without_mnist_nothing_is_judged_and_the_remedy_named(monkeypatch):
     cnn.draw(nothing)
 
 
+@pytest.mark.usefixtures("once")
 def test_few_variants_and_seeds_judge_nothing_and_are_drawn(committed):
     few = committed.isel(seed=slice(3)).sel(variant=["cnn", "dense"])
     told = statuses(cnn, few)

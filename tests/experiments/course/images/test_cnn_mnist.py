@@ -20,7 +20,14 @@ def digits(monkeypatch):
     monkeypatch.setattr(cnn_mnist.data, "load", lambda name: made)
 
 
-@pytest.mark.usefixtures("digits")
+@pytest.fixture
+def tiny(monkeypatch):
+    """The same network, narrow: what the run keeps does not depend on its widths."""
+    real = cnn_mnist.network
+    monkeypatch.setattr(cnn_mnist, "network", lambda kind, **_: real(kind, filters=(1,), units=2))
+
+
+@pytest.mark.usefixtures("digits", "tiny")
 def test_a_short_run_has_every_number_of_images_and_is_drawn():
     config = dataclasses.replace(cnn_mnist.QUICK, images=(64, 128), epochs=4)
     with jax.numpy_dtype_promotion("standard"):  # optax counts on it in its schedules
@@ -32,6 +39,7 @@ def test_a_short_run_has_every_number_of_images_and_is_drawn():
     draw(results)
 
 
+@pytest.mark.quick
 def test_the_network_is_that_of_the_slides():
     def shapes(model):
         params = jax.eval_shape(lambda: model.init(jax.random.key(0), SHAPE)[0])
@@ -51,6 +59,7 @@ def test_the_learning_rate_is_0_after_ten_epochs_however_long_a_run_is(monkeypat
     assert float(rate(100)) == 0
 
 
+@pytest.mark.quick
 def test_what_does_not_fit_is_refused_before_anything_is_compiled():
     with pytest.raises(ValueError, match=r"images=\(10,\) do not fill a batch of 64"):
         Config(images=(10,))

@@ -1,18 +1,27 @@
+import dataclasses
+
 import numpy as np
+import pytest
 import xarray as xr
 
 from experiments.course.images import cnn_regularization
 from experiments.course.images.cnn_regularization import QUICK, TOLERANCES, draw, judge, run
 
 
-def test_quick_run_has_every_setting_and_is_drawn():
-    results = run(QUICK)
+def test_quick_run_has_every_setting_and_is_drawn(monkeypatch):
+    real = cnn_regularization.network
+    narrow = {"filters": (1,), "units": 2}  # what the run keeps does not depend on the widths
+    monkeypatch.setattr(
+        cnn_regularization, "network", lambda kind, **given: real(kind, **given | narrow)
+    )
+    results = run(dataclasses.replace(QUICK, epochs=1, images=25))
     assert dict(results.sizes) == {"dropout": 2, "l2": 2, "seed": 1}
     assert all(np.isfinite(results[name]).all() for name in TOLERANCES)
     assert judge(results) == []
     draw(results)
 
 
+@pytest.mark.quick
 def test_the_grid_shows_the_means_where_they_belong():
     rates, strengths = [0.0, 0.4], [0.0, 1e-3, 1e-2]
     accuracy = xr.DataArray(
@@ -25,6 +34,7 @@ def test_the_grid_shows_the_means_where_they_belong():
     assert told[2, 1] == "10.5"
 
 
+@pytest.mark.quick
 def test_more_dropout_in_the_set_up_drops_more():
     names = [
         [part.name for part in cnn_regularization.setup(rate, 0.0, 1).model.parts]

@@ -27,7 +27,14 @@ def faces(monkeypatch):
     monkeypatch.setattr(cnn_simpsons.data, "load", lambda name: made)
 
 
-@pytest.mark.usefixtures("faces")
+@pytest.fixture
+def tiny(monkeypatch):
+    """The same network, narrow: what the run keeps does not depend on its widths."""
+    real = cnn_simpsons.network
+    monkeypatch.setattr(cnn_simpsons, "network", lambda kind: real(kind, filters=(2,), units=16))
+
+
+@pytest.mark.usefixtures("faces", "tiny")
 @pytest.mark.parametrize("chosen", [LOSSES, ("categorical",)])
 def test_a_short_run_has_every_setting_and_is_drawn(chosen):
     config = dataclasses.replace(cnn_simpsons.QUICK, images=50, losses=chosen)
@@ -38,11 +45,13 @@ def test_a_short_run_has_every_setting_and_is_drawn(chosen):
     draw(results)
 
 
+@pytest.mark.quick
 def test_both_networks_have_as_many_parameters_within_a_percent():
     cnn, dense = (cnn_simpsons.num_params(setup(kind, "categorical", 1).model) for kind in NETWORKS)
     assert abs(dense / cnn - 1) < 0.01
 
 
+@pytest.mark.quick
 def test_the_loss_is_the_one_that_is_named():
     assert setup("cnn", "categorical", 1).loss is losses.softmax_cross_entropy
     binary = setup("cnn", "binary", 1)
@@ -50,6 +59,7 @@ def test_the_loss_is_the_one_that_is_named():
     assert binary.targets(np.array([3])).shape == (1, 10)
 
 
+@pytest.mark.quick
 def test_the_differences_are_paired_by_seed():
     accuracy = xr.DataArray(
         np.zeros((2, 2, 5)),
@@ -63,6 +73,7 @@ def test_the_differences_are_paired_by_seed():
     assert middle.get_xdata() == pytest.approx([10.0])  # ten points, without a spread
 
 
+@pytest.mark.quick
 def test_too_few_images_are_refused_before_anything_is_compiled():
     with pytest.raises(ValueError, match="images=10 do not fill a batch of 25"):
         Config(images=10)

@@ -1,15 +1,15 @@
 import pytest
 
 from experiments.course.neurons import activations
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "activations")[0]
+    return committed_results("activations")
 
 
+@pytest.mark.quick
 def test_every_curve_is_reproduced(committed):
     found = statuses(activations, committed)
     assert set(found) == {*activations.CURVES, "neuron-threshold"}

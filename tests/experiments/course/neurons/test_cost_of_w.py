@@ -1,15 +1,15 @@
 import pytest
 
 from experiments.course.neurons import cost_of_w
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "cost_of_w")[0]
+    return committed_results("cost_of_w")
 
 
+@pytest.mark.quick
 def test_every_claim_is_reproduced(committed):
     assert set(statuses(cost_of_w, committed).values()) == {"reproduced"}
 

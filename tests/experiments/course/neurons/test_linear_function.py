@@ -1,13 +1,14 @@
 import pytest
 
 from experiments.course.neurons import linear_function
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
+
+pytestmark = pytest.mark.quick
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "linear_function")[0]
+    return committed_results("linear_function")
 
 
 def test_both_claims_are_reproduced(committed):

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from experiments.course.neurons import perceptron
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "perceptron")[0]
+    return committed_results("perceptron")
 
 
+@pytest.mark.quick
 def test_both_claims_are_reproduced(committed):
     assert set(statuses(perceptron, committed).values()) == {"reproduced"}
 
@@ -37,6 +37,7 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, committed):
     perceptron.draw(custom)
 
 
+@pytest.mark.quick
 def test_the_search_finds_a_neuron_for_and_but_none_for_xor():
     inputs = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 

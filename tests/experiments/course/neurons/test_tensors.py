@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 
 from experiments.course.neurons import tensors
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
+
+pytestmark = pytest.mark.quick
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "tensors")[0]
+    return committed_results("tensors")
 
 
 def test_both_claims_are_reproduced(committed):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,11 +31,13 @@ def held():
     )
 
 
+@pytest.mark.quick
 def test_numbers_of_which_the_claim_holds_reproduce_it(held):
     assert statuses(attention, held) == {CLAIM: "reproduced"}
     attention.draw(held)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("variable", "value", "where"),
     [
@@ -47,6 +51,7 @@ def test_altered_numbers_contradict_it(variable, value, where, held):
     assert statuses(attention, changed)[CLAIM] == "contradicted"
 
 
+@pytest.mark.quick
 def test_few_seeds_and_lost_runs_are_not_judged(held):
     assert statuses(attention, held.isel(seed=slice(3)))[CLAIM] == "not judged"
     lost = change(held, "weights", lambda old: old * np.nan, seed=[0, 1, 2])
@@ -68,17 +73,20 @@ def test_the_map_is_the_weight_by_which_the_layer_mixes_what_it_reads():
     np.testing.assert_allclose(mixed, y, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.quick
 def test_a_model_without_attention_has_no_map():
     model = layers.serial(layers.flatten)
     with pytest.raises(ValueError, match="has no self_attention"):
         attention.attention_map(model, ((),), jnp.zeros((1, 2, 2)))
 
 
+@pytest.mark.quick
 def test_what_is_learnt_is_the_sequence_from_its_end():
     made = attention.reversals()
     np.testing.assert_array_equal(made.test.labels, made.test.inputs[:, ::-1])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -92,8 +100,9 @@ def test_a_setting_that_cannot_be_is_refused(settings, message):
         attention.Config(**settings)
 
 
-def test_the_quick_run_shows_digits_and_what_is_read_of_them():
-    few = attention.run(attention.QUICK)
+def test_the_quick_run_shows_digits_and_what_is_read_of_them(monkeypatch):
+    monkeypatch.setattr(attention, "TRAINING", 128)
+    few = attention.run(dataclasses.replace(attention.QUICK, seeds=1, epochs=1, digits_epochs=1))
     np.testing.assert_allclose(few.rows_read.sum("row"), 1, rtol=1e-4)
     assert few.image.shape == (10, 8, 8)
     attention.draw(few)

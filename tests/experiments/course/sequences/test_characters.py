@@ -24,6 +24,7 @@ def test_a_short_run_has_every_cell_and_is_drawn():
     draw(results)
 
 
+@pytest.mark.quick
 def test_the_text_is_cut_into_windows_and_the_letter_after_each():
     read, unread = encoded()
     assert abs(len(read) - 4 * len(unread)) <= 4
@@ -33,6 +34,7 @@ def test_the_text_is_cut_into_windows_and_the_letter_after_each():
     assert following[1] == read[CONTEXT + 1]
 
 
+@pytest.mark.quick
 def test_counts_are_those_of_the_letters_that_were_read():
     read = np.array([0, 0, 1, 0])  # 0 three times of four, and after 0: 0, 1
     unread = np.array([*[1] * (CONTEXT - 1), 0, 1])  # one window, whose last letter is 0, and a 1
@@ -51,6 +53,7 @@ def test_more_letters_before_it_make_a_letter_cheaper():
     assert math.log2(29) > costs[0] > costs[1] > costs[2]
 
 
+@pytest.mark.quick
 def test_an_unknown_cell_is_refused():
     with pytest.raises(ValueError, match="cells are RNN; LSTM, got 'GRU'"):
         Config(cells=("GRU",))

@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 
 from experiments.course.training import batch_size
-from experiments.record import results
 from jaxnn import data
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "batch_size")[0]
+    return committed_results("batch_size")
 
 
 @pytest.mark.parametrize(
@@ -36,11 +35,13 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, committed):
     batch_size.draw(custom)
 
 
+@pytest.mark.quick
 def test_a_rate_that_diverged_is_not_the_best(committed):
     lost = change(committed, "train_loss", lambda old: old * np.nan, learning_rate=0.1, seed=0)
     assert batch_size.best_rate(lost, 16) != 0.1
 
 
+@pytest.mark.quick
 def test_steps_with_all_points_never_lead_uphill_and_single_ones_do():
     names, paths = batch_size.line_paths(2, 100)
     costs = np.diff(batch_size._cost(paths), axis=-1)
@@ -49,6 +50,7 @@ def test_steps_with_all_points_never_lead_uphill_and_single_ones_do():
     assert (costs[2] > 0).any()
 
 
+@pytest.mark.quick
 def test_the_descent_of_all_points_ends_at_the_least_squares_fit():
     _, paths = batch_size.line_paths(1, 400)
     x, y = batch_size.line_points()

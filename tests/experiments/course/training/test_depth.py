@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,16 +7,15 @@ import pytest
 
 from experiments.course.training import depth
 from experiments.course.training.depth import runs
-from experiments.record import results
 from jaxnn import layers, train
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 STRAIGHT, BENT = "without activation", "ReLU"
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "depth")[0]
+    return committed_results("depth")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed)
 
 
 def test_a_quick_run_is_drawn_and_judges_nothing():
-    quick = depth.run(depth.QUICK)
+    quick = depth.run(dataclasses.replace(depth.QUICK, seeds=1, budgets=(20,)))
     assert set(statuses(depth, quick).values()) == {"not judged"}
     depth.draw(quick)
 
@@ -86,6 +87,7 @@ def test_without_activation_the_layers_collapse_to_one_to_rounding():
     np.testing.assert_allclose(layers.affine(points, **product), outputs, rtol=1e-4)
 
 
+@pytest.mark.quick
 def test_what_an_affine_function_leaves():
     points = np.random.default_rng(0).normal(size=(500, 2))
     assert runs.bend_of(points, points @ [2.0, -1.0] + 3) < 1e-20
@@ -115,6 +117,7 @@ def test_the_hidden_layers_lead_to_the_networks_output():
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -3,13 +3,12 @@ import numpy as np
 import pytest
 
 from experiments.course.training import initialization
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "initialization")[0]
+    return committed_results("initialization")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +29,7 @@ def test_altered_numbers_contradict_a_claim(claim, variable, value, where, commi
     assert statuses(initialization, changed)[claim] == "contradicted"
 
 
+@pytest.mark.quick
 def test_a_diverged_run_counts_as_never(committed):
     lost = change(committed, "train_loss", lambda old: old * np.nan, start="He")
     never = initialization.epochs_to_leave(lost, "He")

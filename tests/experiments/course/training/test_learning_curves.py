@@ -1,14 +1,15 @@
+import jax
+import jax.numpy as jnp
 import pytest
 
 from experiments.course.training import learning_curves
 from experiments.pages import style
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "learning_curves")[0]
+    return committed_results("learning_curves")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_altered_numbers_contradict_a_claim(claim, variable, value, where, commi
     assert statuses(learning_curves, changed)[claim] == "contradicted"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("part", "claims"),
     [
@@ -53,13 +55,11 @@ def test_a_run_that_ends_before_the_rate_is_lowered_can_be_laid_out(committed, t
 
 
 def test_the_rate_is_lowered_after_sixty_epochs():
-    import jax.numpy as jnp
-
     optimizer = learning_curves.stalling(0.02, 90, 10).optimizer
     state = optimizer.init(jnp.zeros(()))
-    steps = []
+    steps, update = [], jax.jit(optimizer.update)
     for _ in range(602):
-        updates, state = optimizer.update(jnp.ones(()), state)
+        updates, state = update(jnp.ones(()), state)
         steps.append(-float(updates))
     assert steps[599] == pytest.approx(0.5)
     assert steps[601] == pytest.approx(0.02)

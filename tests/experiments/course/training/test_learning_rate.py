@@ -8,15 +8,14 @@ import xarray as xr
 from experiments.claims import verdicts
 from experiments.course.training import learning_rate
 from experiments.course.training.learning_rate import judges, runs
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 SEEDED = ("lr-update-rule", "lr-too-big", "lr-too-small", "r-lr-time-rescaling")
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "learning_rate")[0]
+    return committed_results("learning_rate")
 
 
 def measured(dataset, claim):
@@ -30,6 +29,7 @@ def say(monkeypatch, claim, value):
     monkeypatch.setattr(judges, "claims", lambda: MappingProxyType(ledger))
 
 
+@pytest.mark.quick
 def test_the_committed_numbers_reproduce_what_can_be_judged(committed):
     assert statuses(learning_rate, committed) == {
         "gd-linear-threshold": "reproduced",
@@ -65,6 +65,7 @@ def test_numbers_that_speak_against_a_claim_contradict_it(claim, variable, value
     )
 
 
+@pytest.mark.quick
 def test_another_limit_on_the_line_is_contradicted(committed, monkeypatch):
     say(monkeypatch, "gd-linear-threshold", 0.2)
     assert statuses(learning_rate, committed)["gd-linear-threshold"] == "contradicted"
@@ -76,6 +77,7 @@ def test_a_better_accuracy_on_the_slide_would_be_no_erratum(committed, monkeypat
     assert "+1 points" in measured(committed, "r-lr-sweep-no-improvement")
 
 
+@pytest.mark.quick
 def test_the_fate_of_every_seed_at_a_big_rate_is_told(committed):
     initial = committed.digits_initial_loss.values
     final = np.where(np.arange(10) < 4, initial + 1, 2.305)
@@ -86,6 +88,7 @@ def test_the_fate_of_every_seed_at_a_big_rate_is_told(committed):
     assert statuses(learning_rate, changed)["lr-too-big"] == "reproduced"
 
 
+@pytest.mark.quick
 def test_seeds_that_learn_at_a_big_rate_are_told(committed):
     changed = change(
         committed, "digits_train_loss", lambda _: 0.1, learning_rate=10.0, seed=3, epoch=50
@@ -109,6 +112,7 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed)
     learning_rate.draw(custom)
 
 
+@pytest.mark.quick
 def test_the_order_of_the_rates_does_not_matter(committed):
     backwards = committed.isel(learning_rate=slice(None, None, -1))
     assert learning_rate.judge(backwards) == learning_rate.judge(committed)
@@ -121,6 +125,7 @@ def test_without_mnist_it_is_judged_and_drawn_all_the_same(committed):
     learning_rate.draw(digits)
 
 
+@pytest.mark.quick
 def test_a_lane_ends_at_the_epoch_of_its_first_bad_step():
     ones = np.ones((5, 3), np.float32)
     history = xr.Dataset(

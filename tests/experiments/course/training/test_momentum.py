@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from experiments.course.training import momentum
-from experiments.record import results
 from jaxnn import optimizers
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("curvature", [1.0, 7.0, 50.0])
 @pytest.mark.parametrize("pair", [(0.03, 0.0), (0.03, 0.5), (0.0392, 0.9), (0.001, 0.9)])
 def test_the_closed_form_solves_the_recursion(curvature, pair):
@@ -20,6 +20,7 @@ def test_the_closed_form_solves_the_recursion(curvature, pair):
     np.testing.assert_allclose(exact, path, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.quick
 def test_the_closed_form_holds_where_the_roots_coincide():
     learning_rate, decay = momentum.valley_settings()["best momentum"]
     for curvature in momentum.CURVATURES:
@@ -34,9 +35,10 @@ def test_the_closed_form_holds_where_the_roots_coincide():
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "momentum")[0]
+    return committed_results("momentum")
 
 
+@pytest.mark.quick
 def test_the_committed_numbers_reproduce_every_claim(committed):
     assert set(statuses(momentum, committed).values()) == {"reproduced"}
 
@@ -67,6 +69,7 @@ def test_numbers_that_speak_against_a_claim_contradict_it(claim, alter, committe
     assert statuses(momentum, alter(committed))[claim] == "contradicted"
 
 
+@pytest.mark.quick
 def test_more_way_across_the_valley_contradicts_the_path(committed):
     wide = committed
     for name in ("path", "closed_form"):  # a jump to and fro, long before the last step
@@ -74,6 +77,7 @@ def test_more_way_across_the_valley_contradicts_the_path(committed):
     assert statuses(momentum, wide)["momentum-path"] == "contradicted"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("claim", ["momentum-update", "momentum-expansion"])
 def test_a_velocity_that_forgets_is_contradicted(claim, committed, monkeypatch):
     monkeypatch.setattr(
@@ -99,6 +103,7 @@ def test_what_was_not_run_is_not_judged_and_still_drawn(part, claims, committed)
     momentum.draw(custom)
 
 
+@pytest.mark.quick
 def test_a_pair_of_which_few_seeds_are_finite_is_not_judged(committed):
     lost = change(committed, "train_loss", lambda _: np.nan, **PAIR, seed=range(6))
     assert statuses(momentum, lost)["momentum-path"] == "not judged"

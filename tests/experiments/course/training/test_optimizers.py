@@ -2,15 +2,14 @@ import numpy as np
 import pytest
 
 from experiments.course.training import optimizers
-from experiments.record import results
-from tests.experiments.altered import change, statuses
+from tests.experiments.altered import change, committed_results, statuses
 
 PLAIN = "gradient descent"
 
 
 @pytest.fixture
 def committed():
-    return results.load(results.ROOT / "reports" / "optimizers")[0]
+    return committed_results("optimizers")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +29,7 @@ def test_altered_numbers_contradict_a_claim(claim, variable, value, where, commi
     )
 
 
+@pytest.mark.quick
 def test_without_mnist_the_surfaces_are_judged_and_drawn(committed):
     names = ["train_loss", "test_loss", "train_accuracy", "test_accuracy"]
     without = committed.drop_vars(names)
@@ -39,6 +39,7 @@ def test_without_mnist_the_surfaces_are_judged_and_drawn(committed):
     optimizers.draw(without)
 
 
+@pytest.mark.quick
 def test_few_seeds_do_not_judge_mnist(committed):
     assert statuses(optimizers, committed.isel(seed=slice(6)))["optimiser-role"] == "not judged"
 

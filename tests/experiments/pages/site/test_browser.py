@@ -75,6 +75,7 @@ def test_the_index_finds_a_claim_by_keyboard(browser, built):
     assert 0 < shown(browser) < total
 
 
+@pytest.mark.quick
 def test_tab_reaches_the_skip_link_first_and_focus_is_visible(browser, built):
     browser.open(built / "index.html")
     browser.press("Tab", 9)

@@ -71,12 +71,14 @@ def test_each_link_and_source_resolves(pages):
                 assert parts.fragment in known, (path, target)
 
 
+@pytest.mark.quick
 def test_nothing_is_fetched_from_elsewhere(pages):
     for path, page in pages.items():
         for source in page.sources:
             assert not re.match(r"https?:|//", source), (path, source)
 
 
+@pytest.mark.quick
 def test_ids_are_unique_and_headings_skip_no_level(pages):
     for path, page in pages.items():
         assert len(page.ids) == len(set(page.ids)), path
@@ -86,12 +88,14 @@ def test_ids_are_unique_and_headings_skip_no_level(pages):
         assert all(after <= before + 1 for before, after in pairs), path
 
 
+@pytest.mark.quick
 def test_each_image_has_a_text_and_each_control_a_label(pages):
     for path, page in pages.items():
         assert all(image.get("alt", "").strip() for image in page.images), path
         assert set(page.controls) <= page.labelled, path
 
 
+@pytest.mark.quick
 def test_every_experiment_has_its_page_with_slide_command_and_verdicts(built):
     for experiment in registry.select():
         page = (built / experiment.name / "index.html").read_text("utf-8")
@@ -101,6 +105,7 @@ def test_every_experiment_has_its_page_with_slide_command_and_verdicts(built):
             assert verdict["claim"] in page
 
 
+@pytest.mark.quick
 def test_every_claim_is_in_the_ledger_two_clicks_from_the_index(built, pages):
     claims = json.loads((built / "ledger" / "results.json").read_text("utf-8"))["claims"]
     index, ledger = pages[built / "index.html"], pages[built / "ledger" / "index.html"]
@@ -134,6 +139,7 @@ def test_what_a_result_says_is_shown_and_not_obeyed(rewrite, tmp_path):
     assert "<script>alert" not in page
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("toy")
 def test_an_experiment_without_results_is_named_with_its_command(tmp_path):
     made = site.pages(tmp_path, registry.select())

@@ -1,4 +1,8 @@
+import pytest
+
 from experiments.pages.site import markdown
+
+pytestmark = pytest.mark.quick
 
 PAGE = """<!-- Written by a machine. -->
 

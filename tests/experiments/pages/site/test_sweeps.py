@@ -20,6 +20,7 @@ def dataset(rates=2, seeds=4, epochs=9):
     )
 
 
+@pytest.mark.quick
 def test_a_curve_is_median_and_range_over_the_seeds():
     (found,) = sweeps._fitting(dataset())
     assert found["name"] == "loss"
@@ -30,6 +31,7 @@ def test_a_curve_is_median_and_range_over_the_seeds():
     assert high == [value + 3 for value in low]
 
 
+@pytest.mark.quick
 def test_runs_that_are_not_finite_are_counted_and_left_out():
     values = dataset()
     values.loss[0, 3, 5] = np.nan

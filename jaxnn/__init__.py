@@ -12,6 +12,7 @@ from jaxnn import layers as layers
 from jaxnn import models as models
 from jaxnn import backprop as backprop
 from jaxnn import optimizers as optimizers
+from jaxnn import schedules as schedules
 from jaxnn import logistic_regression as logistic_regression
 from jaxnn import augment as augment
 from jaxnn import data as data

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxnn.layers import Layer
-from jaxnn.losses import reduce, reduce_vjp
+from jaxnn.layers.axes import summed_over_devices
+from jaxnn.layers.contract import check_gradient
+from jaxnn.losses import aligned, reduce, reduce_vjp
 from jaxnn.regularizers import Regularizer
 from jaxnn.rules import vjp_of
 
@@ -29,11 +31,14 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
 
     Args:
       model: a layer, most often `layers.serial(...)`.
-      loss: (predictions, targets) -> one value per example, with its `_vjp` beside it.
+      loss: (predictions, targets) -> one value per example, with its `_vjp` beside it. Targets
+        [batch] reach a loss that would broadcast them against predictions [batch, 1] as [batch, 1].
       regularizer: the penalty R(W); None is 0.
 
     Returns:
-      gradient(params, state, x, y, key) -> ((objective, Aux), grads).
+      gradient(params, state, x, y, key) -> ((objective, Aux), grads). Inside of `jax.shard_map` the
+      gradient of params that devices share is that of the sum of their objectives, as autodiff has
+      it.
 
     Raises:
       LookupError: the loss has no hand-derived gradient.
@@ -43,13 +48,16 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
 
     def gradient(params, state, x, y, key):
         predictions, state, saved = model.forward(params, state, x, key, True)
+        y = aligned(loss, predictions, y)
         losses = _not_empty(loss(predictions, y))
         objective = reduce(losses)
         dlosses = reduce_vjp(losses, jnp.ones_like(objective))  # 1/N each
         grads, _ = model.backward(params, saved, loss_vjp(predictions, y, dlosses))
+        check_gradient(model.name, params, grads)
         if regularizer is not None:
             objective += regularizer.penalty(params)
             grads = jax.tree.map(jnp.add, grads, regularizer.gradient(params))
+        grads = jax.tree.map(summed_over_devices, grads, params)
         return (objective, Aux(state, losses, predictions)), grads
 
     return gradient
@@ -60,7 +68,7 @@ def by_autodiff(model: Layer, loss: Callable, regularizer: Regularizer | None = 
 
     def objective_fn(params, state, x, y, key):
         predictions, state, _ = model.forward(params, state, x, key, True)
-        losses = _not_empty(loss(predictions, y))
+        losses = _not_empty(loss(predictions, aligned(loss, predictions, y)))
         objective = reduce(losses)
         if regularizer is not None:
             objective += regularizer.penalty(params)

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxnn import private_jax
+from jaxnn.layers import fast_convolve
 
 
 def count(function: Callable, *arguments: Any) -> float:
@@ -34,6 +35,9 @@ def _count(jaxpr: Any) -> float:
         elif equation.primitive.name == "conv_general_dilated":
             kernel, numbers = shapes[1], equation.params["dimension_numbers"]
             total += 2 * out * float(np.prod(kernel)) / kernel[numbers.rhs_spec[0]]
+        elif equation.primitive.name in fast_convolve.NAMES:
+            shapes.append(equation.outvars[0].aval.shape)
+            total += 2 * fast_convolve.num_products(equation.primitive.name, *shapes)
         times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
         for inner in jax.tree.leaves(
             list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")

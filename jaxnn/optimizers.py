@@ -5,6 +5,10 @@ are elementwise. Rates and decays may be traced values. A learning rate may also
 optax has them: a function of the number of updates made before, 0 at the first. Each rule raises a
 TypeError for a setting that is not a number and a ValueError for one outside its range: rates and
 eps are finite and at least 0, decays are in [0, 1).
+
+Params and gradients of less than 32 bits are no reason to compute with fewer: what a rule remembers
+is of float32 then, and the update is rounded to the gradient's dtype at its end. (In bfloat16,
+Adam's b2 of 0.999 is 1, and a sum of squares soon grows no more.)
 """
 
 import functools
@@ -16,6 +20,7 @@ import jax.numpy as jnp
 
 from jaxnn import checks
 from jaxnn.checks import Number
+from jaxnn.widening import at_least_float32
 
 if TYPE_CHECKING:
     import optax
@@ -64,7 +69,7 @@ def gradient_descent(learning_rate: Rate) -> "optax.GradientTransformation":
         del params
         return jax.tree.map(lambda g: -_rate(learning_rate, g) * g, grads), state
 
-    return _transformation(lambda params: (), update)
+    return _in_float32(lambda params: (), update)
 
 
 class MomentumState(NamedTuple):
@@ -101,7 +106,7 @@ def momentum(learning_rate: Rate, decay: Number = 0.9) -> "optax.GradientTransfo
         )
         return jax.tree.map(jnp.negative, velocity), MomentumState(velocity)
 
-    return _transformation(init, update)
+    return _in_float32(init, update)
 
 
 @_scheduled
@@ -132,7 +137,7 @@ def nesterov(learning_rate: Rate, decay: Number = 0.9) -> "optax.GradientTransfo
         )
         return updates, state
 
-    return _transformation(plain.init, update)
+    return _in_float32(plain.init, update)
 
 
 class AdaGradState(NamedTuple):
@@ -168,7 +173,7 @@ def adagrad(
         total = jax.tree.map(lambda s, g: s + g * g, state.sum_of_squares, grads)
         return _scaled(learning_rate, grads, total, eps), AdaGradState(total)
 
-    return _transformation(init, update)
+    return _in_float32(init, update)
 
 
 class RMSPropState(NamedTuple):
@@ -201,7 +206,7 @@ def rmsprop(
         mean = _mean(decay, state.mean_square, jax.tree.map(jnp.square, grads))
         return _scaled(learning_rate, grads, mean, eps), RMSPropState(mean)
 
-    return _transformation(init, update)
+    return _in_float32(init, update)
 
 
 class AdamState(NamedTuple):
@@ -246,7 +251,7 @@ def adam(
         updates = _scaled(learning_rate, _freed(mean, b1, step), _freed(square, b2, step), eps)
         return updates, AdamState(step, mean, square)
 
-    return _transformation(init, update)
+    return _in_float32(init, update)
 
 
 def _mean(decay, means, values):
@@ -265,6 +270,16 @@ def _scaled(rate, values, squares, eps):
         return jnp.where(root > 0, -_rate(rate, x) * x / jnp.where(root > 0, root, 1), 0)
 
     return jax.tree.map(scale, values, squares)
+
+
+def _in_float32(init: Callable, update: Callable) -> Any:
+    """The rule, computed in float32 at least; its updates have the dtypes of the gradients."""
+
+    def wide_update(grads, state, params=None):
+        updates, state = update(at_least_float32(grads), state, params)
+        return jax.tree.map(lambda u, g: u.astype(g.dtype), updates, grads), state
+
+    return _transformation(lambda params: init(at_least_float32(params)), wide_update)
 
 
 def _transformation(init: Callable, update: Callable) -> Any:

@@ -7,7 +7,7 @@ standard library where it begins: the flags are read before JAX is imported.
 
 import functools
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 TRIED = ("0.10.0", "0.10.2", "0.11.2", "0.12.0.1")  # of jax and jaxlib
@@ -78,3 +78,52 @@ def what_is_needed(jaxpr: Any) -> Any:
 
     needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
     return needed
+
+
+def __getattr__(name: str) -> Any:
+    """The types that a traced program is made of; JAX is imported where one is asked for."""
+    if name not in ("ClosedJaxpr", "Jaxpr", "Literal"):
+        raise AttributeError(f"{__name__} has no {name}")
+    from jax.extend import core
+
+    return getattr(core, name)
+
+
+def as_function(jaxpr: Any, constants: Sequence[Any]) -> Callable:
+    """(*args) -> the list of results of the jaxpr."""
+    from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+    return jaxpr_as_fun(ClosedJaxpr(jaxpr, constants))
+
+
+def bilinear_primitive(
+    name: str,
+    *,
+    type_of: Callable,
+    alone: Callable,
+    transposes: Sequence[Callable],
+    batched: Callable,
+    forms: Mapping[str, Callable],
+) -> Any:
+    """An operation of two arrays that JAX knows by name, linear in each of them.
+
+    Args:
+      name: in what JAX prints of a program.
+      type_of: (one, other, **settings) -> the type of the result.
+      alone: (primitive, one, other, **settings) -> the result, outside of any program.
+      transposes: by each array: (cotangent, one, other, **settings) -> its cotangent.
+      batched: (primitive, arrays, axes, **settings) -> the results of all, and their axis.
+      forms: platform -> how it is computed there; "" for all others.
+    """
+    from jax.extend.core import Primitive
+    from jax.interpreters import ad, batching, mlir
+
+    primitive = Primitive(name)
+    primitive.def_abstract_eval(type_of)
+    primitive.def_impl(functools.partial(alone, primitive))
+    ad.defbilinear(primitive, *transposes)
+    batching.primitive_batchers[primitive] = functools.partial(batched, primitive)
+    for platform, compute in forms.items():
+        rule = mlir.lower_fun(compute, multiple_results=False)
+        mlir.register_lowering(primitive, rule, platform=platform or None)
+    return primitive

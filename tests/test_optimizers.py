@@ -200,8 +200,39 @@ def test_updates_and_state_keep_the_dtype(make, dtype, rate):
         optimizer = make(**ALL_RULES[make] | {"learning_rate": rate})
         params = jnp.ones(2, dtype)
         updates, state = optimizer.update(params, optimizer.init(params))
-    floats = [x for x in jax.tree.leaves((updates, state)) if jnp.issubdtype(x.dtype, jnp.floating)]
-    assert {leaf.dtype for leaf in floats} == {np.dtype(dtype)}
+    wide = jnp.float32 if dtype == jnp.bfloat16 else dtype  # what is remembered is not of 16 bits
+    floats = [x for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating)]
+    assert {leaf.dtype for leaf in floats} <= {np.dtype(wide)}
+    assert updates.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (optimizers.gradient_descent(0.1), optax.sgd(0.1)),
+        (optimizers.momentum(0.1), optax.sgd(0.1, 0.9)),
+        (optimizers.nesterov(0.1), optax.sgd(0.1, 0.9, nesterov=True)),
+        (optimizers.adagrad(0.1, eps=0.0), optax.adagrad(0.1, 0.0, eps=0.0)),
+        (optimizers.rmsprop(0.1), optax.rmsprop(0.1, eps_in_sqrt=False)),
+        (optimizers.adam(0.1), optax.adam(0.1)),
+    ],
+)
+def test_narrow_params_take_the_steps_of_optax_in_float32_rounded(ours, theirs, dtype):
+    """Also where squares are 0 in float16, b2 is 1 in bfloat16, and sums stand still."""
+    start = params = jnp.asarray([1.0, -1.0, 0.01, 2.0], dtype)
+    state, their_state = ours.init(params), theirs.init(params.astype(jnp.float32))
+    with jax.numpy_dtype_promotion("standard"):
+        for step in range(30):
+            grads = jnp.asarray([1e-4, 0.3, -1.0, np.sin(step)], dtype)
+            updates, state = ours.update(grads, state, params)
+            expected, their_state = theirs.update(grads.astype(jnp.float32), their_state)
+            np.testing.assert_allclose(
+                updates.astype(jnp.float32), expected, rtol=float(jnp.finfo(dtype).eps), atol=1e-6
+            )
+            params = optax.apply_updates(params, updates)
+    assert params.dtype == dtype
+    assert (params != start)[1:].all()
 
 
 @each_rule

@@ -28,10 +28,10 @@ FLOORS = (  # from the roof down; rooms on one floor do not know each other
     ("jaxnn.models", "jaxnn.logistic_regression"),
     ("jaxnn.backprop",),
     ("jaxnn.layers", "jaxnn.losses", "jaxnn.regularizers", "jaxnn.optimizers", "jaxnn.metrics"),
-    ("jaxnn.perceptron", "jaxnn.augment"),
+    ("jaxnn.perceptron", "jaxnn.augment", "jaxnn.schedules"),
     ("jaxnn.activations", "jaxnn.graph"),
     ("jaxnn.maxima", "jaxnn.rules", "jaxnn.checks", "jaxnn.initializers", "jaxnn.flops"),
-    ("jaxnn.compilation_cache",),
+    ("jaxnn.compilation_cache", "jaxnn.private_jax"),
 )
 
 
@@ -46,13 +46,22 @@ FILES = {module_of(path): path for top in ("jaxnn", "experiments")
 
 def imports_of(module):
     """The modules of the house that a file imports, at its top or inside its functions."""
-    for node in ast.walk(ast.parse(FILES[module].read_text("utf-8"))):
+    for node in _nodes(ast.parse(FILES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in FILES)
         elif isinstance(node, ast.ImportFrom) and node.module in FILES:
             for alias in node.names:
                 inside = f"{node.module}.{alias.name}"
                 yield inside if inside in FILES else node.module
+
+
+def _nodes(tree):
+    """All but what is imported for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _nodes(node)
 
 
 ARROWS = {module: set(imports_of(module)) - {module} for module in FILES}

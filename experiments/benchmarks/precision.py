@@ -86,7 +86,8 @@ def page(lines: Sequence[table.Line]) -> str:
     rows = []
     for line in lines:
         single, half = (np.array(line[name]) for name in PRECISIONS)
-        cost, low, high = map(float, paired_difference(single, half)[:3])
+        cost, low, high, _, diverged = map(float, paired_difference(single, half))
+        lost = f", {diverged:.0f} diverged" if diverged else ""
         told = (
             "lower in bfloat16" if low > 0
             else "higher in bfloat16" if high < 0
@@ -95,7 +96,7 @@ def page(lines: Sequence[table.Line]) -> str:
         means = (f"{values.mean():.4f}" for values in (single, half))
         rows.append([
             report.escape(line["dataset"]), str(line["epochs"]), str(len(single)), *means,
-            f"{cost:+.4f} [{low:+.4f}, {high:+.4f}]", told,
+            f"{cost:+.4f} [{low:+.4f}, {high:+.4f}]{lost}", told,
         ])  # fmt: skip
     header = [
         "data set", "epochs", "runs of each", "float32", "bfloat16",

@@ -4,7 +4,6 @@ A new model is a function here: its parameters after the number of classes becom
 `TrainConfig` has fields of these names. An autoencoder takes the shape of an image instead.
 """
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -119,7 +118,6 @@ def network(
     return CLASSIFIERS[model](classes, **options)
 
 
-@functools.cache  # programs are kept by their set-up
 def setup_for(
     classes: int, in_shape: tuple[int, ...], num_examples: int | None = None
 ) -> Callable[..., train.Run]:

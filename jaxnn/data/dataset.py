@@ -15,7 +15,11 @@ from jaxnn.data import arrays
 class Examples(NamedTuple):
     """One split: one row per example, in a fixed order."""
 
-    inputs: UInt8[np.ndarray, "n *shape"] | Float32[np.ndarray, "n *shape"]
+    inputs: (
+        UInt8[np.ndarray, "n *shape"]
+        | Int32[np.ndarray, "n *shape"]
+        | Float32[np.ndarray, "n *shape"]
+    )
     labels: Int32[np.ndarray, " n"] | Float32[np.ndarray, "n *target"]
 
 
@@ -61,7 +65,8 @@ def from_arrays(
     """A data set from arrays, copied where they could still be written to.
 
     Args:
-      train_inputs: [n, ...], uint8 or floating; every floating dtype becomes float32.
+      train_inputs: [n, ...]: uint8; another integer dtype, such as token ids, which becomes int32;
+        or a floating dtype, which becomes float32.
       train_labels: class indices [n] or [n, 1] of an integer dtype, names or booleans of classes,
         or regression targets [n, ...] of a floating dtype.
       test_inputs: as train_inputs, one example of the same shape and dtype; None for no test split.
@@ -145,10 +150,12 @@ def _checked_inputs(x: np.ndarray, what: str) -> np.ndarray:
         raise ValueError(f"{what} of shape {list(x.shape)} is empty: give at least one example")
     if x.dtype == np.uint8:
         return x
+    if np.issubdtype(x.dtype, np.integer):
+        return _int32(x, what)
     if not np.issubdtype(x.dtype, np.floating):
         raise TypeError(
-            f"{what} has dtype {x.dtype}, only uint8 and floating dtypes are supported: "
-            "use .astype(np.float32), or .astype(np.uint8) for pixels from 0 to 255"
+            f"{what} has dtype {x.dtype}, only integer and floating dtypes are supported: "
+            "use .astype(np.float32)"
         )
     return _finite_float32(x, what)
 
@@ -171,6 +178,17 @@ def _checked_labels(y: np.ndarray, what: str, regression: bool) -> np.ndarray:
         bad = int(y.min() if y.min() < 0 else y.max())
         raise ValueError(f"{what} holds {bad}: class indices count from 0")
     return y.astype(np.int32, copy=False)
+
+
+def _int32(x: np.ndarray, what: str) -> np.ndarray:
+    limits = np.iinfo(np.int32)
+    for value in (x.min(), x.max()):
+        if not limits.min <= value <= limits.max:
+            raise ValueError(
+                f"{what} holds {value}, which is beyond int32: number the ids from 0, as"
+                " np.unique(x, return_inverse=True) does, or use .astype(np.float32) for quantities"
+            )
+    return x.astype(np.int32, copy=False)
 
 
 def _finite_float32(x: np.ndarray, what: str) -> np.ndarray:

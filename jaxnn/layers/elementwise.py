@@ -23,9 +23,15 @@ def activation(function: Callable) -> Layer:
 
 def _layer_of(function: Callable, *, out_shape: Callable[[Shape], Shape]) -> Layer:
     plain = function.func if isinstance(function, functools.partial) else function
+    vjp_of(function)  # without a rule it is no layer
+
+    def forward(x):
+        return function(x), x
+
+    forward.__module__ = plain.__module__
     return stateless(
-        forward=lambda x: (function(x), x),
-        backward=vjp_of(function),
+        forward=forward,
+        backward=lambda x, dy: vjp_of(function)(x, dy),  # the rule that stands there then
         name=plain.__name__,
         out_shape=out_shape,
     )

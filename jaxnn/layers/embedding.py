@@ -22,7 +22,7 @@ def lookup(
       ValueError: an id that is known, not traced, is outside [0, vocabulary).
     """
     _check_ids(table, ids)
-    return table.at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
+    return jnp.asarray(table).at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
 
 def lookup_vjp(
@@ -39,7 +39,10 @@ def lookup_vjp(
 
 def _check_ids(table: Array, ids: Array) -> None:
     if not jnp.issubdtype(ids.dtype, jnp.integer):
-        raise TypeError(f"ids must be integers, got {ids.dtype}")
+        raise TypeError(
+            f"ids must be integers, got {ids.dtype} (a layer of your own that looks ids up is"
+            " given integers where its `vocabulary` says how many there are)"
+        )
     if not isinstance(ids, jax.core.Tracer):
         known, vocabulary = np.asarray(ids), len(table)
         wrong = known[(known < 0) | (known >= vocabulary)]
@@ -57,8 +60,8 @@ def embedding(
 ) -> Layer:
     """A vector of `features` learned numbers for each of the ids 0 to vocabulary - 1.
 
-    The input is ids of any shape: integers, or the floats that a training run makes of them, cut
-    to integers. It has no derivative: the backward pass gives zeros for it.
+    The input is ids of any shape: integers, or floats that are whole numbers. It has no derivative:
+    the backward pass gives zeros for it.
 
     Args:
       vocabulary: number of different ids.
@@ -67,6 +70,7 @@ def embedding(
 
     Raises:
       TypeError, ValueError: vocabulary or features is not an int of at least 1.
+      TypeError: (from forward) the ids come as floats that cannot tell all of them apart.
     """
     checks.positive_int("vocabulary", vocabulary)
     checks.positive_int("features", features)
@@ -76,10 +80,22 @@ def embedding(
 
     def forward(params, state, x, key, train):
         del key, train
-        return lookup(params["table"], x.astype(jnp.int32)), state, x
+        return lookup(params["table"], _whole(x, vocabulary)), state, x
 
     def backward(params, x, dy):
         dtable = lookup_vjp(params["table"], x.astype(jnp.int32), dy)
         return {"table": dtable}, jnp.zeros(x.shape, dy.dtype)
 
-    return Layer(init, forward, backward, f"embedding({vocabulary}, {features})")
+    name = f"embedding({vocabulary}, {features})"
+    return Layer(init, forward, backward, name, vocabulary=vocabulary)
+
+
+def _whole(ids: Array, vocabulary: int) -> Array:
+    if jnp.issubdtype(ids.dtype, jnp.floating):
+        exact = 2 ** (jnp.finfo(ids.dtype).nmant + 1)  # every integer up to it is a number
+        if vocabulary - 1 > exact:
+            raise TypeError(
+                f"ids up to {vocabulary - 1} came as {ids.dtype}, which rounds those above"
+                f" {exact}: give them as integers"
+            )
+    return ids.astype(jnp.int32)

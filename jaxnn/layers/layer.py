@@ -20,6 +20,9 @@ class Layer(NamedTuple):
       backward: (params, saved, dy) -> (dparams, dx), derived by hand.
       name: the layer in words, such as "dense(100)".
       parts: the layers of which it is made, each behind the one before, for `models.summary`.
+      vocabulary: of a layer whose inputs are ids: how many there are. They reach it as integers, in
+        every precision; the inputs of others are quantities, and floats.
+      keeps_integers: whether its inputs are either, and integers among the data remain integers.
     """
 
     init: Callable[[jax.Array, Shape], tuple[Params, State, Shape]]
@@ -27,6 +30,20 @@ class Layer(NamedTuple):
     backward: Callable[[Params, Any, jax.Array], tuple[Params, jax.Array]]
     name: str
     parts: tuple["Layer", ...] = ()
+    vocabulary: int | None = None
+    keeps_integers: bool = False
+
+
+def vocabulary_of(layer: Layer) -> int | None:
+    """How many ids the layer reads, itself or by one of its parts; None for quantities."""
+    if layer.vocabulary is not None:
+        return layer.vocabulary
+    return next((found for part in layer.parts if (found := vocabulary_of(part)) is not None), None)
+
+
+def keeps_integers(layer: Layer) -> bool:
+    """Whether integers reach the layer as integers, itself or one of its parts."""
+    return layer.keeps_integers or any(map(keeps_integers, layer.parts))
 
 
 def stateless(
@@ -49,6 +66,8 @@ def stateless(
         del params, key, train
         y, saved = forward(x)
         return y, state, saved
+
+    layer_forward.__module__ = forward.__module__  # whose layer it is
 
     def layer_backward(params, saved, dy):
         return params, backward(saved, dy)

@@ -43,6 +43,7 @@ from jaxnn.losses.margin import hinge as hinge
 from jaxnn.losses.margin import hinge_vjp as hinge_vjp
 from jaxnn.losses.margin import multiclass_hinge as multiclass_hinge
 from jaxnn.losses.margin import multiclass_hinge_vjp as multiclass_hinge_vjp
+from jaxnn.losses.pairing import aligned as aligned
 from jaxnn.losses.reduction import reduce as reduce
 from jaxnn.losses.reduction import reduce_vjp as reduce_vjp
 from jaxnn.losses.regression import absolute_error as absolute_error

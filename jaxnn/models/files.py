@@ -4,6 +4,7 @@ safetensors holds arrays by name; its metadata say what network they belong to, 
 `jaxnn.models` can be made again from the file alone, and any other program can read the arrays.
 """
 
+import hashlib
 import inspect
 import json
 import os
@@ -80,7 +81,9 @@ def save(
     from safetensors.numpy import save as to_bytes
 
     arrays = {name: np.ascontiguousarray(leaf) for name, leaf in _named(tree).items()}
-    content = to_bytes(arrays, {"architecture": json.dumps(described)})
+    architecture = json.dumps(described)
+    digest = _digest(architecture, arrays)
+    content = to_bytes(arrays, {"architecture": architecture, "sha256": digest})
     path = pathlib.Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -136,7 +139,8 @@ def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise FileNotFoundError(f"there is no file {path}")
     try:
         with safe_open(path, "np") as file:
-            described = json.loads((file.metadata() or {})["architecture"])
+            metadata = file.metadata() or {}
+            described = json.loads(metadata["architecture"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise FileError(
@@ -146,7 +150,22 @@ def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise FileError(f"{path} does not say what network it holds: write it by save") from error
     if described.get("format") != FORMAT:
         raise FileError(f"{path} is of the format {described.get('format')!r}, not {FORMAT!r}")
+    written = metadata.get("sha256")  # files of before it was written have none
+    if written is not None and written != _digest(metadata["architecture"], arrays):
+        raise FileError(
+            f"{path} is damaged: its SHA-256 is not the one that was written; restore it from a"
+            " copy"
+        )
     return arrays, described
+
+
+def _digest(architecture: str, arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 of all that the file says: a bit that was flipped in a number is a number, too."""
+    sums = hashlib.sha256(architecture.encode())
+    for name, array in sorted(arrays.items()):
+        sums.update(repr((name, str(array.dtype), array.shape)).encode())
+        sums.update(np.ascontiguousarray(array).tobytes())
+    return sums.hexdigest()
 
 
 def _made(model: str | Layer, settings: dict[str, Any]) -> Layer:

@@ -5,7 +5,6 @@ in `jaxnn.models`. Our layers check them when the module is made: an unknown act
 an image smaller than the kernel, and a width below 1 are refused.
 """
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -256,13 +255,15 @@ def _attend(query, key, value, **settings):
     return jnp.swapaxes(layers.dot_product_attention(*heads_first), -3, -2)
 
 
-@functools.cache
 def _activation(name: str) -> Callable:
     """With our rule: autodiff halves the gradient where relu meets a 0, as behind dead units."""
     function = getattr(activations, name)
+    if name in ("softmax", "log_softmax", "maxout"):  # their slopes are matrices
+        return function
     rule = vjp_of(function)
-    ruled = jax.custom_vjp(function)
-    ruled.defvjp(lambda x: (function(x), x), lambda x, dy: (rule(x, dy),))
+    ruled = jax.custom_jvp(function)
+    # forwards as backwards: the slope is a number for each element
+    ruled.defjvp(lambda x, dx: (function(*x), rule(*x, *dx)))
     return ruled
 
 

@@ -134,7 +134,7 @@ def _flops_per_update(group: Group) -> float:
     x, y = (jax.ShapeDtypeStruct((batch, *a.shape[1:]), a.dtype) for a in dataset.train)
 
     def gradient(key, x, y):
-        x = x.astype(jnp.result_type(float))
+        x = run.as_inputs(x, 1.0)
         params, state, _ = run.model.init(key, x.shape[1:])
         x, targets = run.training_batch(x, y, key)
         return run.gradient_fn()(params, state, x, targets, key)[1]

@@ -123,7 +123,8 @@ def sweep(
         first_bad_loss, first_bad_leaf: that objective, and the first of the params that was not
           finite before that update, or, where only the loss overflowed, the largest one: its place
           among the words of .attrs["flag_meanings"], or -1,
-        best_epoch, last_epoch: where the run stopped early if it was told to.
+        best_epoch, last_epoch: if the run was told to stop early, the epoch of the params that it
+          answers with, 0 for none, and the last that was run, also where it went bad.
       A run that went bad ends there, with the params from before that update. Runs are NaN after
       their end. With return_params, return_state or both a tuple: the dataset, and the params, the
       state or both, with the axes in front.

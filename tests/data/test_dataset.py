@@ -81,7 +81,12 @@ NAN = np.array([[0, 1], [2, np.nan], [np.inf, 0], [0, 0]])
         (ValueError, r"train_inputs\[1, 1\] is nan, and 2 values", (NAN, Y)),
         (ValueError, r"train_inputs\[0, 0\] is 1e\+39, and 8 values", (X * np.float64(1e39), Y)),
         (ValueError, r"train_labels\[2\] is nan", (X, [0.0, 1.0, np.nan, 1.0])),
-        (TypeError, r"train_inputs has dtype int64, .*use \.astype", (np.ones((4, 2), int), Y)),
+        (TypeError, r"train_inputs has dtype bool, .*use \.astype", (X > 0, Y)),
+        (
+            ValueError,
+            r"train_inputs holds 2147483648, which is beyond int32",
+            (np.full((4, 2), 2**31), Y),
+        ),
         (TypeError, r"train_inputs has dtype complex64", (X.astype(np.complex64), Y)),
         (ValueError, r"test_labels\[1\] is 'd', as 1 ", (X, list("abba"), X[:2], list("ad"))),
         (ValueError, r"train_labels needs one label per example", (X, 1)),

@@ -1,12 +1,13 @@
 import functools
+import re
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxnn import flops, layers
-from jaxnn.layers import fast_convolve
 
 FORMS = ["transposed", "library", "taps"]
 SETTINGS = [
@@ -74,19 +75,10 @@ def test_grad_takes_the_rule(form):
     jax.tree.map(np.testing.assert_array_equal, tuple(gradients), rule)
 
 
-def grouped_convolutions(jaxpr):
-    """How many there are in a program, in its loops too."""
-    found = 0
-    for equation in jaxpr.eqns:
-        if equation.primitive.name == "conv_general_dilated":
-            parts = equation.params["feature_group_count"], equation.params["batch_group_count"]
-            found += parts != (1, 1)
-        for leaf in jax.tree.leaves(
-            list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")
-        ):
-            inner = getattr(leaf, "jaxpr", leaf)
-            found += grouped_convolutions(inner) if hasattr(inner, "eqns") else 0
-    return found
+def grouped_convolutions(program):
+    """How many there are in a program as it is lowered, in its loops too."""
+    groups = re.findall(r"(?:feature|batch)_group_count = (\d+)", program.as_text())
+    return sum(count != "1" for count in groups)
 
 
 @pytest.mark.parametrize(
@@ -101,28 +93,47 @@ def test_kernels_of_many_lanes_make_no_grouped_convolution(form, with_lanes):
     one = functools.partial(
         value_and_gradients, functools.partial(layers.fast_convolve2d, form=form)
     )
-    traced = jax.jit(jax.vmap(one, with_lanes)).trace(x, weights)
-    assert grouped_convolutions(traced.jaxpr.jaxpr) == 0
+    lowered = jax.jit(jax.vmap(one, with_lanes)).lower(x, weights)
+    assert grouped_convolutions(lowered) == 0
     plain = jax.vmap(functools.partial(value_and_gradients, layers.convolve2d), with_lanes)
-    assert_close(traced.lower().compile()(x, weights), jax.jit(plain)(x, weights))
+    assert_close(lowered.compile()(x, weights), jax.jit(plain)(x, weights))
 
 
 def test_plain_convolution_of_many_lanes_is_a_grouped_one():
     x, weights = draw((2, 3, 4, 4, 2), (2, 3, 3, 2, 3))
-    assert grouped_convolutions(jax.make_jaxpr(jax.vmap(layers.convolve2d))(x, weights).jaxpr) == 1
+    assert grouped_convolutions(jax.jit(jax.vmap(layers.convolve2d)).lower(x, weights)) == 1
 
 
-def test_layer_takes_the_form_of_the_backend_unless_it_is_given_one(monkeypatch):
+def exported(form, platform):
+    """The gradients of a layer, as they are lowered for a platform, which need not be there."""
+    layer = layers.conv2d(3, 3, form=form)
+    params, _, _ = layer.init(jax.random.key(0), (4, 4, 2))
     x, dy = draw((2, 4, 4, 2), (2, 4, 4, 3))
+    backward = jax.jit(functools.partial(layer.backward, params))
+    return jax.export.export(backward, platforms=[platform])(x, dy).mlir_module()
 
-    def program(form):
-        layer = layers.conv2d(3, 3, form=form)
-        params, _, _ = layer.init(jax.random.key(0), (4, 4, 2))
-        return str(jax.make_jaxpr(lambda x, dy: layer.backward(params, x, dy))(x, dy))
 
-    monkeypatch.setattr(fast_convolve, "FASTEST", {jax.default_backend(): "taps"})
-    by_default = program("auto")
-    assert by_default == program("taps") != program("library")
+@pytest.mark.parametrize(
+    ("platform", "form"), [("cpu", "transposed"), ("cuda", "library"), ("tpu", "library")]
+)
+def test_the_form_is_that_of_the_platform_for_which_a_program_is_lowered(platform, form):
+    convolutions = {f: re.findall(r"convolution.*", exported(f, platform)) for f in ("auto", form)}
+    assert convolutions["auto"] == convolutions[form] != []
+    assert ("optimization_barrier" in exported("auto", platform)) == (form == "transposed")
+
+
+def test_a_form_that_is_asked_for_is_taken_on_every_platform():
+    for platform in ("cpu", "cuda"):
+        assert "convolution" not in exported("taps", platform)
+        assert "optimization_barrier" in exported("transposed", platform)
+
+
+def test_one_program_for_two_platforms_has_the_form_of_each():
+    x, weights = draw((2, 4, 4, 2), (3, 3, 2, 3))
+    loss = jax.jit(jax.grad(lambda w: jnp.sin(layers.fast_convolve2d(x, w)).sum()))
+    both = jax.export.export(loss, platforms=["cpu", "cuda"])(weights)
+    assert both.mlir_module().count("= stablehlo.optimization_barrier") == 1
+    assert_close(both.call(weights), loss(weights))
 
 
 def test_images_of_one_channel_cost_no_product_of_matrices_and_are_counted():

@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import jax
@@ -94,3 +95,21 @@ def test_a_network_of_your_own_needs_its_layers(tmp_path):
         models.load(path)
     loaded = models.load(path, model=model)
     np.testing.assert_array_equal(loaded.params[0]["kernel"], params[0]["kernel"])
+
+
+def test_no_bit_can_be_flipped_without_a_word(saved):
+    """Wherever it lies: in the numbers, their names, or what is said of the network."""
+    path, params, _ = saved
+    whole = path.read_bytes()
+    for place in [*range(0, len(whole), 97), len(whole) - 7, len(whole) - 1]:
+        content = bytearray(whole)
+        content[place] ^= 16
+        path.write_bytes(content)
+        with contextlib.suppress(models.FileError, models.TreeMismatchError):
+            loaded = models.load(path)  # a bit may say nothing: one in the checksum's own name
+            jax.tree.map(np.testing.assert_array_equal, loaded.params, params)
+    content = bytearray(whole)
+    content[-7] ^= 16
+    path.write_bytes(content)
+    with pytest.raises(models.FileError, match="damaged: its SHA-256 is not the one"):
+        models.load(path)

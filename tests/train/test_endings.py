@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
-from jaxnn.train.program import evaluation, program
+from jaxnn.train.program import evaluation
 
 
 def regression(learning_rate, scale=1.0, epochs=40, stops=False, maximize=False, patience=3):
@@ -92,6 +92,23 @@ def test_a_run_stops_after_its_patience_and_keeps_its_best_params(line, lanes):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), best, after_one.params)
 
 
+def test_the_last_epoch_of_a_run_that_went_bad_is_the_one_in_which_it_did(line):
+    """Three updates in an epoch of all examples, and two where a third of them is left out."""
+    for settings, updates in ({}, 3), ({"train_size": 20}, 2):
+        rates = [0.01, 3.0]
+        history = train.sweep(
+            regression, line, learning_rate=rates, stops=True, patience=40, **settings
+        )
+        good, bad = (history.sel(learning_rate=rate) for rate in rates)
+        assert (good.first_bad_step, good.last_epoch) == (-1, 40)
+        assert updates < bad.first_bad_step
+        assert bad.last_epoch == bad.first_bad_step // updates + 1
+        last = int(bad.last_epoch)
+        assert not np.isnan(bad.test_loss[:last]).any()
+        assert np.isnan(bad.test_loss[last:]).all()
+        assert 1 <= bad.best_epoch <= bad.last_epoch
+
+
 def test_a_run_that_goes_on_improving_is_not_stopped(line):
     history = train.fit(regression, line, learning_rate=0.01, stops=True).history
     assert (history.best_epoch, history.last_epoch) == (40, 40)
@@ -155,9 +172,7 @@ def test_evaluation_comes_every_so_many_epochs_and_after_the_last(blobs):
 def test_evaluation_in_parts_gives_the_same_means(blobs, monkeypatch):
     whole = train.fit(classifier, blobs).history
     monkeypatch.setattr(evaluation, "EVALUATION_BYTES", 7 * 200)
-    program.compiled.cache_clear()
     in_parts = train.fit(classifier, blobs).history
-    program.compiled.cache_clear()
     np.testing.assert_allclose(in_parts.test_loss, whole.test_loss, rtol=1e-6)
     np.testing.assert_allclose(in_parts.test_accuracy, whole.test_accuracy, rtol=1e-6)
 

@@ -46,6 +46,19 @@ def test_a_plan_compiles_none_of_the_sweep_and_reads_well(blobs, capsys):
     assert "- width=8: 6 run(s) of 15 updates; map: " in text
 
 
+@pytest.mark.parametrize("lanes", ["map", "vmap", "data"])
+def test_a_plan_is_of_the_devices_and_the_lanes_that_are_asked_for(blobs, lanes):
+    ask = {"lanes": lanes, "learning_rate": [0.1, 1.0], "seed": range(2)}
+    one, two = (train.plan(setup, blobs, num_devices=n, **ask).programs[0].layout for n in (1, 2))
+    assert (one.how, two.how) == (lanes, lanes)
+    if lanes == "map":  # workers, which share a device
+        assert (one.at_once, two.at_once) == (1, 2)
+    else:
+        assert (len(one.devices), len(two.devices)) == (1, 2)
+    with pytest.raises(ValueError, match="num_devices=1000, but there are"):
+        train.plan(setup, blobs, num_devices=1000, **ask)
+
+
 @pytest.mark.usefixtures("no_type_checker")
 def test_what_a_sweep_refuses_a_plan_refuses(blobs):
     with pytest.raises(ValueError, match="the axis learning_rate is empty"):

@@ -8,7 +8,7 @@ import pytest
 
 from jaxnn import data, layers, losses, optimizers, regularizers, train
 from jaxnn.train.lanes import layout
-from jaxnn.train.program import samples
+from jaxnn.train.program import compiling, samples
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
@@ -167,7 +167,9 @@ def test_both_gradients_give_the_same_history(blobs):
     assert_same(by_hand, by_autodiff, rtol=1e-12)
 
 
-def test_another_learning_rate_compiles_nothing(compilations):
+def test_another_learning_rate_compiles_nothing(compilations, monkeypatch):
+    monkeypatch.setattr(compiling, "kept", compiling.Kept(8))
+
     def digits_mlp(learning_rate):
         return train.Run(
             model=layers.serial(layers.flatten, layers.dense(100), layers.relu, layers.dense(10)),
@@ -183,7 +185,9 @@ def test_another_learning_rate_compiles_nothing(compilations):
     assert len(compilations) == 2
 
 
-def test_each_structure_compiles_once(blobs, compilations):
+def test_each_structure_compiles_once(blobs, compilations, monkeypatch):
+    monkeypatch.setattr(compiling, "kept", compiling.Kept(8))
+
     def own_setup(learning_rate, width):
         return mlp(learning_rate, width=width)
 

@@ -5,9 +5,8 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
@@ -22,7 +21,7 @@ from jaxnn.train.lanes.interrupt import Guard, Interrupted
 from jaxnn.train.lanes.lanes import Progress
 from jaxnn.train.lanes.layout import How, Layout
 from jaxnn.train.lanes.progress import Bar
-from jaxnn.train.program import program
+from jaxnn.train.program import building, canonical, program
 from jaxnn.train.saving.checkpoint import Checkpoint
 from jaxnn.train.saving.part import Part
 from jaxnn.train.setup.axes import Grid, Lane, name_of
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SHARE_OF_SAVING = 0.1  # of the time, at most
+FORM_OF_IDENTITY = 2  # from this number on, an array counts by its values
 
 
 class Result(NamedTuple):
@@ -78,13 +78,13 @@ def execute(setup: Callable, dataset: Dataset, grid: Grid, options: Options) -> 
     with _checkpoint(groups, grid, options) as checkpoint, Bar(options.progress, groups) as bar:
         for group, plan in zip(groups, plans, strict=True):
             own = group._replace(lanes=hosts.own(group.lanes))
-            for done in _run(own, plan, checkpoint, history, bar):
-                if options.on_chunk is not None and done.num_epochs:
-                    options.on_chunk(done)
-                if done.carry is not None and options.keep_trained:
-                    for index, lane in enumerate(done.lanes):
-                        last = jax.tree.map(lambda leaf: leaf[index], done.carry)  # noqa: B023
-                        kept[lane.number] = program.outcome(last)
+            # closed at once: an error's traceback would hold it, and its workers train on
+            with contextlib.closing(_run(own, plan, checkpoint, history, bar)) as chunks:
+                for done in chunks:
+                    if options.on_chunk is not None and done.num_epochs:
+                        options.on_chunk(done)
+                    if done.carry is not None and options.keep_trained:
+                        kept |= _trained(done)
     history.merge(hosts)
     result = history.dataset(
         setup=name_of(setup),
@@ -98,9 +98,17 @@ def execute(setup: Callable, dataset: Dataset, grid: Grid, options: Options) -> 
     return Result(result, *_by_axes(kept, groups[0], hosts))
 
 
+def _trained(done: Progress) -> dict[int, Any]:
+    """What the lanes answer with, by number."""
+    return {
+        lane.number: program.outcome(jax.tree.map(lambda leaf: leaf[index], done.carry))  # noqa: B023
+        for index, lane in enumerate(done.lanes)
+    }
+
+
 def _run(
     group: Group, plan: Layout, checkpoint: Checkpoint | None, history: History, bar: Bar
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Trains what is not trained yet, from where it is; saves on the way."""
     with Guard(checkpoint is not None) as guard, _Saver(checkpoint, history, guard) as saver:
         for epochs, part, carry, past in _segments(group, checkpoint):
@@ -189,7 +197,8 @@ def _segments(
 
 def _by_axes(kept: dict[int, Any], group: Group, hosts: Hosts) -> Any:
     """Params and state with the axes of the sweep in front."""
-    empty = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), program.outcome(group.shapes))
+    shapes = jax.eval_shape(program.outcome, group.shapes)
+    empty = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
     ordered = [kept.get(lane.number, empty) for lane in group.lanes]
     return jax.tree.map(
         lambda *leaves: hosts.merge(np.stack(leaves).reshape(hosts.shape + leaves[0].shape)),
@@ -212,10 +221,12 @@ def _identity(groups: list[Group], grid: Grid) -> dict[str, Any]:
     """What the sweep is, in JSON: what may differ between two that share their checkpoints."""
     dataset = groups[0].dataset
     return {
+        "form": FORM_OF_IDENTITY,
         "setup": name_of(groups[0].setup),
         "hyperparameters": {**grid.fixed, **grid.axes},
         "trials": grid.trials,
         "epochs": sorted({group.run.epochs for group in groups}),
+        "batch_size": sorted({group.run.batch_size or 0 for group in groups}),  # 0: the whole set
         "data": {"name": dataset.name, "sha256": _digest(dataset)},
         "float": float_dtype().name,
         "program": [_program_digest(group) for group in groups],
@@ -240,7 +251,6 @@ def _digest(dataset: Dataset) -> str:
 def _program_digest(group: Group) -> str:
     """Of everything that a run computes, its constants and the code behind the set-up included."""
     lane = group.lanes[0]
-    trace = program.traced(group.setup, lane.static, list(lane.traced), group.dataset, group.run)
-    text = str(trace.jaxpr)
-    without_addresses = re.sub(r"0x[0-9a-f]+", "", text)
-    return hashlib.sha256(without_addresses.encode()).hexdigest()
+    return canonical.digest_of(
+        building.whole(group.setup, lane.static, list(lane.traced), group.dataset, group.run)
+    )

@@ -1,13 +1,15 @@
 """The runs of a sweep, sorted by structure and checked against the data: one program for each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from jaxnn.data import Dataset, Stream
 from jaxnn.train.lanes.hosts import Hosts
 from jaxnn.train.lanes.layout import Layout, layout
 from jaxnn.train.program import program, samples, streaming
+from jaxnn.train.setup import swept
 from jaxnn.train.setup.axes import Grid, Lane, name_of
+from jaxnn.train.setup.default_metrics import measured
 from jaxnn.train.setup.run import Run
 
 
@@ -48,14 +50,25 @@ def grouped(setup: Callable, dataset: Dataset, grid: Grid) -> list[Group]:
     Raises:
       TypeError, ValueError: as `sweep`.
     """
-    by_structure: dict[tuple, list[Lane]] = {}
-    for lane in grid.lanes():
-        by_structure.setdefault(lane.static, []).append(lane)
+    setup = measured(setup, dataset)
+    by_structure = _by_structure(grid.lanes())
+    for lanes in list(by_structure.values()):
+        static, traced = dict(lanes[0].static), lanes[0].traced
+        if asked := swept.asked_by_optax(setup, static, traced):
+            del by_structure[lanes[0].static]
+            by_structure |= _by_structure(lane.with_structure(asked) for lane in lanes)
     return [
         group
         for lanes in by_structure.values()
         for group in _groups_of(setup, lanes, dataset, grid.names)
     ]
+
+
+def _by_structure(lanes: Iterable[Lane]) -> dict[tuple, list[Lane]]:
+    found: dict[tuple, list[Lane]] = {}
+    for lane in lanes:
+        found.setdefault(lane.static, []).append(lane)
+    return found
 
 
 def _groups_of(setup, lanes, dataset, names) -> Iterator[Group]:

@@ -82,13 +82,16 @@ class History:
             self._columns["first_bad_loss"][at] = carry.bad.loss
             self._columns["first_bad_leaf"][at] = self._leaves.index(_worst_leaf(carry.params))
         if carry.watch is not None:
-            epochs = self._epochs_of(lane)
-            last = int(carry.watch.last_epoch)
             self._columns["best_epoch"][at] = int(carry.watch.best_epoch) + 1
-            self._columns["last_epoch"][at] = epochs if last < 0 else last + 1
+            self._columns["last_epoch"][at] = self._last_epoch(lane, step, carry.watch)
 
-    def _epochs_of(self, lane: Lane) -> int:
-        return next(g.run.epochs for g in self._groups if lane.static == g.lanes[0].static)
+    def _last_epoch(self, lane: Lane, bad_step: int, watch: program.Watch) -> int:
+        """The last that was run, from 1: a run that went bad ended there, too."""
+        group = next(g for g in self._groups if lane.number in g.rows)
+        if bad_step >= 0:
+            rows = group.rows[lane.number].train
+            return bad_step // group.num_batches(None if rows is None else len(rows)) + 1
+        return group.run.epochs if watch.last_epoch < 0 else int(watch.last_epoch) + 1
 
 
 def _leaf_names(group: Group) -> list[str]:

@@ -5,18 +5,17 @@ import functools
 import importlib
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from jaxnn.data import Stream
 from jaxnn.train.lanes.groups import Group
 from jaxnn.train.lanes.layout import MAX_ORDER_BYTES, Layout
-from jaxnn.train.program import program, samples, streaming
+from jaxnn.train.program import building, program, samples, streaming
+from jaxnn.train.program.building import Places
 from jaxnn.train.program.workers import in_parallel
 from jaxnn.train.setup.axes import Lane
 from jaxnn.train.setup.run import float_dtype
@@ -79,22 +78,28 @@ class _Work:
         self._carry, self._keep_carry = carry, keep_carry
         self._room = plan.at_once if plan.how == "vmap" else None  # for lanes, in one call
         self._drawn = _Drawn(group)
-        mesh = None if plan.how == "map" else Mesh(np.array(plan.devices), ("lanes",))
-        everywhere: Any = plan.devices if mesh is None else [NamedSharding(mesh, P())]
-        over_lanes = NamedSharding(mesh, P("lanes")) if mesh and plan.how == "vmap" else None
-        self._carry_places = [over_lanes] if over_lanes else everywhere
+        self._places = Places.of(plan.how, plan.devices)
         arrays = program.arrays_of(group.dataset)
-        self._arrays = [jax.device_put(arrays, place) for place in everywhere]
-        shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(arrays)]
+        self._arrays = [jax.device_put(arrays, place) for place in self._places.shared]
         static, in_shape = group.lanes[0].static, group.dataset.train.inputs.shape[1:]
-        exactly = repr((static, shapes))
-        self._start = program.starting(group.setup, static, exactly, in_shape, mesh, plan.how)
-        self._compile(static, exactly, mesh)
+        inputs = self._in_room(_inputs(group, group.lanes[: self._room or 1]))
+        self._starts_from: list[Callable] = []
+        if carry is None:
+            self._starts_from = building.starting(
+                group.setup, static, in_shape, inputs, self._places
+            )
+        self._compile(static, inputs, self._shapes(group.shapes))
 
-    def _compile(self, static: tuple, exactly: str, mesh: Mesh | None) -> None:
-        self._advance = program.compiled(
-            self._group.setup, static, exactly, mesh, self._plan.how, self._plan.span
-        )
+    def _compile(self, static: tuple, inputs: program.LaneInputs, carry: Any) -> None:
+        group, span, number = self._group, self._plan.span, np.int32(0)
+        orders = jax.ShapeDtypeStruct((span, *group.order_shape()), np.int32)
+        args = carry, inputs, self._shapes(orders), number, number, self._arrays[0]
+        self._advance = building.advancing(group.setup, static, span, args, self._places)
+
+    def _shapes(self, tree: Any) -> Any:
+        """Of what a lane has, in a call."""
+        axis = () if self._room is None else (self._room,)
+        return jax.tree.map(lambda s: jax.ShapeDtypeStruct((*axis, *s.shape), s.dtype), tree)
 
     def run(self, first_lane: int, worker: int) -> Iterator[Progress]:
         """One call's lanes from there on: one, or under "vmap" as many as there is room for."""
@@ -105,7 +110,7 @@ class _Work:
         orders = self._orders(lanes, self._starts[0])
         for first in self._starts:
             num = self._num_epochs(first)
-            carry, history = self._advance(
+            carry, history = self._advance[place](
                 carry, inputs, orders, np.int32(first), np.int32(num), self._arrays[place]
             )
             _begin_to_load_xarray()  # while the device is at work
@@ -128,12 +133,12 @@ class _Work:
 
     def _first_carry(self, chosen: slice, inputs: program.LaneInputs, worker: int) -> Any:
         if self._carry is None:
-            return self._start(inputs)
+            return self._starts_from[worker % len(self._starts_from)](inputs)
         saved = self._in_room(jax.tree.map(lambda leaf: leaf[chosen], self._carry))
         return jax.device_put(saved, self._place(worker))
 
     def _place(self, worker: int) -> Any:
-        return self._carry_places[worker % len(self._carry_places)]
+        return self._places.lanes[worker % len(self._places.lanes)]
 
     def _orders(self, lanes: list[Lane], first: int) -> np.ndarray:
         epochs = range(first, first + self._num_epochs(first))
@@ -159,35 +164,46 @@ class _Work:
 class _StreamedWork(_Work):
     """Lanes of which the examples come chunk by chunk, while the device is at work."""
 
-    def _compile(self, static: tuple, exactly: str, mesh: Mesh | None) -> None:
+    def _compile(self, static: tuple, inputs: program.LaneInputs, carry: Any) -> None:
         group, stream = self._group, self._group.dataset
         assert isinstance(stream, Stream)
         num_batches, batch_size = group.order_shape()
         self._steps = streaming.steps_at_once(batch_size, num_batches, stream)
-        self._columns = slice(None)
-        if mesh is not None:
-            self._columns = streaming.columns_of(NamedSharding(mesh, P(None, "lanes")), batch_size)
-        exactly = repr((exactly, self._steps, stream.train))
-        self._advance, self._finish = program.compiled_stream(group.setup, static, exactly, mesh)
+        self._columns, where = slice(None), None
+        if self._places.how == "data":
+            where = streaming.spread(self._places.shared[0])
+            self._columns = streaming.columns_of(where, batch_size)
+        chunk = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(
+                (self._steps, batch_size, *leaf.shape[1:]), leaf.dtype
+            ),
+            stream.train,
+        )
+        number, arrays = np.int32(0), self._arrays[0]
+        self._advance_and_finish = building.streaming(
+            group.setup, static, (carry, inputs, chunk, number, arrays.scale),
+            (carry, inputs, number, arrays), where, self._places,
+        )  # fmt: skip
 
     def run(self, first_lane: int, worker: int) -> Iterator[Progress]:
         """One lane, epoch by epoch; where it is to be kept, also within an epoch that is long."""
         group, lane = self._group, self._group.lanes[first_lane]
         where, arrays = self._place(worker), self._arrays[worker % len(self._arrays)]
         inputs = self._inputs([lane], worker)
+        advance, finish = self._advance_and_finish[worker % len(self._advance_and_finish)]
         carry = self._first_carry(slice(first_lane, first_lane + 1), inputs, worker)
         before, last_time = None, time.perf_counter()
         with contextlib.closing(self._chunks(lane, inputs, carry)) as chunks:
             for epoch, is_last, examples in chunks:
                 chunk = streaming.place(examples, where, group.order_shape()[1])
                 number = np.int32(epoch)
-                carry, num_steps = self._advance(carry, inputs, chunk, number, arrays.scale)
+                carry, num_steps = advance(carry, inputs, chunk, number, arrays.scale)
                 _begin_to_load_xarray()
                 if before is not None:
                     jax.block_until_ready(before)  # the host is one chunk ahead, not all of them
                 before = num_steps
                 if is_last:
-                    carry, row = self._finish(carry, inputs, number, arrays)
+                    carry, row = finish(carry, inputs, number, arrays)
                     done = self._progress(lane, epoch, carry, row)
                     yield done
                     if epoch + done.num_epochs == group.run.epochs:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxnn import checks
 from jaxnn.data import Dataset, Stream
 from jaxnn.train.program import evaluation, program, streaming
-from jaxnn.train.setup.run import Run, float_dtype
+from jaxnn.train.setup.run import Run
 
 How = Literal["auto", "map", "vmap", "data"]
 
@@ -197,7 +197,8 @@ def num_cores() -> int:
 def _need(run: Run, dataset: Dataset, order_shape: tuple[int, int], carry: program.Carry) -> Bytes:
     inputs = dataset.train.inputs
     batch = run.batch_size or order_shape[1] or len(inputs)
-    x = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), float_dtype())
+    x = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
+    x = jax.eval_shape(lambda x: run.as_inputs(x, 1.0), x)
     forward = jax.eval_shape(
         lambda params, state, x, key: run.network.forward(params, state, x, key, True),
         carry.params, carry.state, x, jax.eval_shape(lambda: jax.random.key(0)),

@@ -1,5 +1,7 @@
 """The progress bar of a sweep; the numbers come with each chunk of epochs, from no callback."""
 
+import importlib.util
+import sys
 import time
 from typing import Any
 
@@ -12,15 +14,16 @@ from jaxnn.train.lanes.lanes import Progress
 class Bar:
     """A line that shows epochs done, loss, accuracy, updates per second and the time left.
 
-    Hidden, unless it was asked for and a terminal shows it.
+    Hidden, unless it was asked for and a terminal or a notebook shows it.
     """
 
     def __init__(self, shown: bool, groups: list[Group]):
-        from tqdm import tqdm
-
-        self._bar: Any = tqdm(
+        in_notebook = is_in_notebook()
+        on_terminal = None  # tqdm looks for itself
+        self._bar: Any = _bar_of(in_notebook)(
             total=sum(group.run.epochs * len(group.lanes) for group in groups),
-            unit="epoch", disable=None if shown else True, leave=False, dynamic_ncols=True,
+            unit="epoch", disable=(False if in_notebook else on_terminal) if shown else True,
+            leave=False, dynamic_ncols=True,
         )  # fmt: skip
         self._since = time.perf_counter()
 
@@ -52,3 +55,20 @@ class Bar:
         """Counts what an earlier run did."""
         self._bar.update(epochs)
         self._bar.unpause()
+
+
+def is_in_notebook() -> bool:
+    """Whether a kernel of Jupyter, or of what is built on it, runs this: it is no terminal."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def _bar_of(in_notebook: bool) -> Any:
+    """tqdm, as a widget where a notebook has them."""
+    if in_notebook and importlib.util.find_spec("ipywidgets"):
+        from tqdm.notebook import tqdm as widget
+
+        return widget
+    from tqdm import tqdm
+
+    return tqdm

@@ -37,13 +37,13 @@ def _evaluate(run, carry, split, examples, scale):
     """Means over the examples, as many at a time as there is room for."""
 
     def forward(inputs):
-        x = inputs.astype(float_dtype()) / scale
+        x = run.as_inputs(inputs, scale)
         return run.network.forward(carry.params, carry.state, x, None, False)
 
     def values_of(examples):
         predictions, y = forward(examples.inputs)[0], examples.labels
-        values = {name: metric(predictions, y) for name, metric in run.metrics.items()}
-        return values | {"loss": run.loss(predictions, run.targets_of(y))}
+        values = {name: metric(predictions, y) for name, metric in run.own_metrics().items()}
+        return values | {"loss": run.losses_of(predictions, y)}
 
     num = len(examples.inputs)
     size = at_once(num_bytes(jax.eval_shape(forward, examples.inputs[:1])))

@@ -94,14 +94,19 @@ def columns_of(sharding: NamedSharding, batch_size: int) -> slice:
     return slice(min(start for start, *_ in own), max(stop for _, stop, _ in own))
 
 
+def spread(where: NamedSharding) -> NamedSharding:
+    """How a chunk lies on the devices of a mesh: each has a part of every batch."""
+    return NamedSharding(where.mesh, P(None, *where.mesh.axis_names))
+
+
 def place(examples: Examples, where: Any, batch_size: int) -> Any:
     """Moves a chunk to a device, or its columns to all that share each batch."""
     if not isinstance(where, NamedSharding):
         return jax.device_put(examples, where)
-    spread = NamedSharding(where.mesh, P(None, *where.mesh.axis_names))
+    over_all = spread(where)
     return jax.tree.map(
         lambda leaf: jax.make_array_from_process_local_data(
-            spread, leaf, (leaf.shape[0], batch_size, *leaf.shape[2:])
+            over_all, leaf, (leaf.shape[0], batch_size, *leaf.shape[2:])
         ),
         examples,
     )

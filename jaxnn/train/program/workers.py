@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 
+NAME = "lanes of jaxnn, worker"  # of the threads
+
 
 def in_parallel(
     run: Callable[[int, int], Iterable[Any]], num_workers: int, num_lanes: int
@@ -17,7 +19,8 @@ def in_parallel(
 
     Threads are enough, since the device does the work.
 
-    JAX runs the calls of one thread one after another, those of several at the same time.
+    JAX runs the calls of one thread one after another, those of several at the same time. Where no
+    more is taken, each worker ends after what it is at.
     """
     results: queue.SimpleQueue = queue.SimpleQueue()
     is_stopping = threading.Event()
@@ -42,7 +45,7 @@ def in_parallel(
             results.put(error)
 
     threads = [
-        threading.Thread(target=worker, args=(number,), daemon=True)
+        threading.Thread(target=worker, args=(number,), name=f"{NAME} {number}", daemon=True)
         for number in range(num_workers)
     ]
     try:
@@ -70,20 +73,3 @@ def _jax_states() -> list[Callable[[], Any]]:
         functools.partial(jax.debug_nans, config.jax_debug_nans),
         functools.partial(jax.disable_jit, config.jax_disable_jit),
     ]
-
-
-class FirstAlone:
-    """A function of which the first call ends before another begins, so that it compiles once."""
-
-    def __init__(self, function: Callable):
-        self._function = function
-        self._lock = threading.Lock()
-        self._is_compiled = False
-
-    def __call__(self, *args: Any) -> Any:
-        if self._is_compiled:
-            return self._function(*args)
-        with self._lock:
-            result = self._function(*args)
-            self._is_compiled = True
-        return result

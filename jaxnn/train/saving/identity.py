@@ -28,8 +28,9 @@ def check(path: Path, identity: Mapping[str, Any]) -> None:
 
     Raises:
       CheckpointDamagedError: the file is not as it was written.
-      CheckpointMismatchError: it is another sweep. Other "versions" are only worth a warning, and
-        "program" can be compared under the same ones only.
+      CheckpointMismatchError: it is another sweep, or one of which an earlier jaxnn wrote less
+        down than has to be compared. Other "versions" are only worth a warning, and "program" can
+        be compared under the same ones only.
     """
     try:
         old = durable.unseal(path)
@@ -39,6 +40,12 @@ def check(path: Path, identity: Mapping[str, Any]) -> None:
             " it from a copy, or choose another directory"
         ) from error
     new = json.loads(json.dumps(dict(identity)))
+    if old.pop("form", None) != new.pop("form", None):
+        raise CheckpointMismatchError(
+            f"{path.parent} was written by another version of jaxnn, and does not say all that has"
+            " to be compared before a sweep goes on: finish it with the version that began it, or"
+            " choose another directory"
+        )
     versions = list(differences(old.pop("versions", {}), new.pop("versions", {})))
     if versions:  # which write another program for the same runs
         old.pop("program", None), new.pop("program", None)
@@ -50,7 +57,13 @@ def check(path: Path, identity: Mapping[str, Any]) -> None:
         )
     if versions:
         warnings.warn(
-            "\n  ".join(["the versions are other ones, and bits may differ:", *versions]),
+            "\n  ".join(
+                [
+                    "the versions are other ones: bits may differ, and whether the set-up computes"
+                    " the same cannot be told:",
+                    *versions,
+                ]
+            ),
             CheckpointVersionWarning,
             stacklevel=4,
         )

@@ -1,6 +1,7 @@
 """The hyperparameters of a sweep: which are axes, which are traced, which split into programs."""
 
 import difflib
+import functools
 import inspect
 import itertools
 import math
@@ -41,6 +42,12 @@ class Lane(NamedTuple):
     static: tuple[tuple[str, Any], ...]  # ints, bools, strings, tuples: the structure
     traced: dict[str, float]
     settings: DataSettings
+
+    def with_structure(self, names: Iterable[str]) -> "Lane":
+        """The same, with some of its floats as structure."""
+        moved = [(name, self.traced[name]) for name in names]
+        traced = {name: value for name, value in self.traced.items() if name not in names}
+        return self._replace(static=(*self.static, *moved), traced=traced)
 
 
 class Grid:
@@ -137,8 +144,10 @@ class Grid:
 
 
 def name_of(setup: Callable) -> str:
-    """The set-up in words; a partial or an object has no name of its own."""
-    return getattr(setup, "__name__", repr(setup))
+    """The set-up in a word, the same in every process; an object has the name of its class."""
+    if isinstance(setup, functools.partial):
+        return name_of(setup.func)
+    return getattr(setup, "__name__", type(setup).__name__)
 
 
 def _labels(values: list) -> list:

@@ -10,18 +10,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn import backprop, checks, metrics
-from jaxnn.data import Dataset, Stream
+from jaxnn import backprop, checks
+from jaxnn.data import Dataset
 from jaxnn.layers import Layer
+from jaxnn.layers.layer import keeps_integers, vocabulary_of
 from jaxnn.layers.precision import in_dtype
+from jaxnn.losses import aligned
 from jaxnn.regularizers import Regularizer
+from jaxnn.train.setup import fitting
+from jaxnn.train.setup.default_metrics import default_metrics, loss_name
 from jaxnn.train.setup.early_stopping import EarlyStopping
+from jaxnn.train.setup.fitting import ENDINGS as ENDINGS
 
 if TYPE_CHECKING:
     import optax
 
-# what a result says of each run as a whole
-ENDINGS = ("first_bad_step", "first_bad_loss", "first_bad_leaf", "best_epoch", "last_epoch")
+HINGES = ("jaxnn.hinge", "optax.hinge_loss", "optax.perceptron_loss")  # of the targets -1 and +1
 
 
 @runtime_checkable
@@ -43,17 +47,18 @@ class Run:
       model: the network: a Layer, or a Flax module that becomes one by `modules.as_layer`: a Linen
         module, an NNX module, or what makes one of `rngs`, so that the seed draws its weights.
       loss: (predictions, labels) -> one value per example, with its `_vjp` beside it.
-      optimizer: any optax transformation.
+      optimizer: any optax transformation, or `optax.MultiSteps`; it is given what it asks for.
       epochs: passes over the training set, at least 1.
       batch_size: examples per update; the examples left over in an epoch (other ones in each) are
         not used. None takes the whole training set for every update.
       regularizer: a penalty on the params; None for none.
       metrics: (predictions, labels) -> one value per example, by the name under which its mean is
-        recorded for each split and epoch.
+        recorded for each split and epoch. None takes the accuracy, as it follows from the loss and
+        the labels (see `default_metrics`), and nothing where the labels are real-valued targets.
       monitors: params -> a scalar, recorded under its name after each epoch.
       targets: labels -> what the loss compares the predictions with; None takes the labels as they
-        are. One-hot targets are functools.partial(jax.nn.one_hot, num_classes=10). Metrics get the
-        labels themselves.
+        are, but -1 and +1 for the classes 0 and 1 under a hinge. One-hot targets are
+        functools.partial(jax.nn.one_hot, num_classes=10). Metrics get the labels themselves.
       augment: (key, inputs, targets) -> (inputs, targets) changes each training batch, with a key
         of its own, before the model sees it: see `jaxnn.augment`. None for none.
       gradient: "hand" walks the layers' own backward passes, "autodiff" takes jax.grad.
@@ -74,9 +79,7 @@ class Run:
     epochs: int
     batch_size: int | None
     regularizer: Regularizer | None = None
-    metrics: Mapping[str, Callable] = dataclasses.field(
-        default_factory=lambda: {"accuracy": metrics.accuracy}
-    )
+    metrics: Mapping[str, Callable] | None = None
     monitors: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
     targets: Callable | None = None
     augment: Callable | None = None
@@ -96,6 +99,9 @@ class Run:
             raise TypeError(
                 f"regularizer must be one, such as regularizers.l2(0.001), got {self.regularizer!r}"
             )
+        if isinstance(self.optimizer, optax.MultiSteps):
+            rule = self.optimizer.gradient_transformation()
+            object.__setattr__(self, "optimizer", rule)
         if not isinstance(self.optimizer, optax.GradientTransformation):
             raise TypeError(f"optimizer must be an optax transformation, got {self.optimizer!r}")
         checks.positive_int("epochs", self.epochs)
@@ -129,9 +135,40 @@ class Run:
         way = {"hand": backprop.by_hand, "autodiff": backprop.by_autodiff}[self.gradient]
         return way(self.network, self.loss, self.regularizer)
 
+    def as_inputs(self, inputs: Any, scale: Any) -> Any:
+        """What the network reads of the data: ids as integers, quantities as floats."""
+        is_integer = jnp.issubdtype(inputs.dtype, jnp.integer) and inputs.dtype != jnp.uint8
+        if vocabulary_of(self.model) is not None or (is_integer and keeps_integers(self.model)):
+            return inputs.astype(jnp.int32)
+        return inputs.astype(float_dtype()) / scale
+
     def targets_of(self, labels: Any) -> Any:
         """What the loss compares with."""
-        return labels if self.targets is None else self.targets(labels)
+        if self.targets is not None:
+            return self.targets(labels)
+        is_classes = jnp.issubdtype(labels.dtype, jnp.integer)
+        return 2 * labels - 1 if is_classes and loss_name(self.loss) in HINGES else labels
+
+    def losses_of(self, predictions: Any, labels: Any) -> Any:
+        """The loss of each example."""
+        targets = self.targets_of(labels)
+        return self.loss(predictions, aligned(self.loss, predictions, targets))
+
+    def measured_on(self, dtype: Any) -> "Run":
+        """The run with the metrics that it takes by default on labels of this dtype."""
+        if self.metrics is not None:
+            return self
+        chosen = default_metrics(self.model, self.loss, dtype)
+        return dataclasses.replace(self, metrics=chosen)
+
+    def own_metrics(self) -> dict[str, Callable]:
+        """The metrics, each given its labels in the shape that keeps the examples apart."""
+
+        def measure(metric, predictions, labels):
+            return metric(predictions, aligned(metric, predictions, labels))
+
+        named = (self.metrics or {}).items()
+        return {name: functools.partial(measure, metric) for name, metric in named}
 
     def training_batch(self, inputs: Any, labels: Any, key: jax.Array) -> tuple[Any, Any]:
         """Inputs and targets as the model and the loss meet them in training."""
@@ -149,7 +186,7 @@ class Run:
 
     def recorded(self, dataset: HeldOut) -> list[str]:
         """The names of what is recorded for every epoch."""
-        measured = ("loss", *self.metrics)
+        measured = ("loss", *(self.metrics or {}))
         by_split = [f"{split}_{name}" for split in self.splits(dataset) for name in measured]
         return [*by_split, *self.monitors]
 
@@ -173,95 +210,13 @@ class Run:
 
         Raises:
           TypeError: the data are not a Dataset.
-          ValueError: too few examples, shapes that do not fit, labels out of range, a loss or a
-            metric of a whole batch, a monitor that is no scalar, or two results of one name.
+          ValueError: too few examples, shapes that do not fit or would be broadcast, labels or ids
+            out of range, a loss or a metric of a whole batch, a layer of one's own that gives
+            something else than it must, a penalty that reaches no param, a monitor that is no
+            scalar, or two results of one name.
           LookupError: the loss has no hand-derived gradient.
         """
-        if not isinstance(dataset, Dataset):
-            raise TypeError(
-                "the data must be a Dataset, as data.load and data.from_arrays give it, got a"
-                f" {type(dataset).__name__}"
-            )
-        if self.folds and dataset.validation:
-            raise ValueError(
-                f"{dataset.name} comes with examples for validation, and the run has"
-                f" folds={self.folds}: leave one of them out"
-            )
-        self._check_names(dataset, hyperparameters)
-        self.num_batches(len(dataset.train.inputs))
-        self.gradient_fn()
-        one = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), dataset.train
-        )
-        params, predictions = jax.eval_shape(self._predict, one.inputs)
-        out_shape = predictions.shape[1:]
-        if isinstance(dataset, Stream):  # each label is looked at when it is fetched
-            _check_classes(dataset, out_shape, self.model.name)
-        else:
-            _check_labels(dataset.train.labels, out_shape, self.model.name, dataset.name)
-        for part in (dataset.validation, dataset.test):
-            if part is not None:
-                _check_labels(part.labels, out_shape, self.model.name, dataset.name)
-        targets = self._check_augment(one)
-        against = {name: (metric, one.labels) for name, metric in self.metrics.items()}
-        for name, (function, y) in ({"loss": (self.loss, targets)} | against).items():
-            try:
-                value = jax.eval_shape(function, predictions, y)
-            except (TypeError, ValueError) as error:
-                hint = "; layers.flatten makes one row of an image" if len(out_shape) > 1 else ""
-                if name != "loss" and not jnp.issubdtype(y.dtype, jnp.integer):
-                    hint += "; metrics={} in the run records the loss alone"
-                raise ValueError(
-                    f"the {name} cannot compare predictions of shape {out_shape} per example, from"
-                    f" {self.model.name}, with {y.dtype} labels of shape {y.shape[1:]}:"
-                    f" {error}{hint}"
-                ) from error
-            if getattr(value, "shape", ())[:1] != one.labels.shape[:1]:
-                raise ValueError(
-                    f"{'the loss' if name == 'loss' else f'the metric {name}'} must give a value"
-                    f" for each example of a batch, but of a batch of one gives {value}: leave out"
-                    " the mean over the batch, which is taken here"
-                )
-        for name, monitor in self.monitors.items():
-            value = jax.eval_shape(monitor, params)
-            if getattr(value, "shape", None) != ():
-                raise ValueError(f"the monitor {name} must give a scalar, got {value}")
-
-    def _check_names(self, dataset: Dataset, hyperparameters: Iterable[str]) -> None:
-        recorded = self.recorded(dataset)
-        names = [*recorded, *ENDINGS, "epoch", *hyperparameters]
-        if self.early_stopping and self.early_stopping.monitor not in recorded:
-            raise ValueError(
-                f"early stopping watches {self.early_stopping.monitor}, but the run records"
-                f" {', '.join(recorded)}: name one of them (folds=5 holds out a validation set,"
-                " as data.hold_out does)"
-            )
-        twice = [name for position, name in enumerate(names) if name in names[:position]]
-        if twice:
-            raise ValueError(
-                f"the result would have two things called {twice[0]}: give the metric, monitor or"
-                " hyperparameter another name"
-            )
-
-    def _check_augment(self, one: Any) -> Any:
-        """The shape of the targets in training; ValueError where others come in testing."""
-        plain = jax.ShapeDtypeStruct(one.inputs.shape, float_dtype())
-        in_testing = plain, jax.eval_shape(self.targets_of, one.labels)
-        in_training = jax.eval_shape(
-            lambda x, labels: self.training_batch(x, labels, jax.random.key(0)), plain, one.labels
-        )
-        for was, now in zip(in_testing, in_training, strict=True):
-            if (was.shape, was.dtype) != (now.shape, now.dtype):
-                raise ValueError(
-                    f"augment must keep shapes and dtypes, but makes {now.dtype} of shape"
-                    f" {now.shape[1:]} per example of {was.dtype} of shape {was.shape[1:]}"
-                )
-        return in_training[1]
-
-    def _predict(self, inputs: Any) -> tuple[Any, Any]:
-        params, state, _ = self.model.init(jax.random.key(0), inputs.shape[1:])
-        x = inputs.astype(float_dtype())
-        return params, self.network.forward(params, state, x, None, False)[0]
+        fitting.check(self, dataset, hyperparameters)
 
 
 def _as_layer(model: Any) -> Layer:
@@ -290,29 +245,3 @@ def _arguments(function: Callable) -> Iterable[str]:
 def float_dtype() -> np.dtype:
     """float32, or float64 where JAX has been told to use it."""
     return jnp.result_type(float)
-
-
-def _check_labels(labels: np.ndarray, out_shape: tuple, model_name: str, dataset: str) -> None:
-    if not np.issubdtype(labels.dtype, np.integer):
-        return
-    classes = _num_classes(out_shape)
-    wrong = (labels < 0) | (labels >= classes)
-    if wrong.any():
-        where = int(np.flatnonzero(wrong.reshape(len(labels), -1).any(axis=1))[0])
-        raise ValueError(
-            f"label {labels[where]} of example {where} of {dataset} is out of range: the"
-            f" {out_shape} outputs of {model_name} stand for the labels 0 to {classes - 1}"
-        )
-
-
-def _check_classes(stream: Stream, out_shape: tuple, model_name: str) -> None:
-    classes = _num_classes(out_shape)
-    if len(stream.classes) > classes:
-        raise ValueError(
-            f"{stream.name} has {len(stream.classes)} classes, but the {out_shape} outputs of"
-            f" {model_name} stand for the labels 0 to {classes - 1}"
-        )
-
-
-def _num_classes(out_shape: tuple) -> int:
-    return max(out_shape[-1] if out_shape else 1, 2)  # one logit tells two classes apart

@@ -38,3 +38,6 @@ def test_the_cost_is_judged_by_pairs(shift, told):
     page = precision.page([line])
     assert f"| {shift:+.4f} [" in page.replace("-0.0000 [", "+0.0000 [")
     assert f"| {told} |" in page
+    assert "diverged" not in page
+    line["bfloat16"][0] = float("nan")
+    assert "], 1 diverged |" in precision.page([line])

@@ -10,7 +10,7 @@ import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
 from jaxnn.train.lanes import lanes
-from jaxnn.train.program import streaming
+from jaxnn.train.program import compiling, streaming
 
 pytestmark = pytest.mark.usefixtures("no_type_checker")
 
@@ -175,6 +175,7 @@ def test_no_more_is_fetched_ahead_than_there_is_room_for(blobs, one_step_at_a_ti
 
 def test_neither_another_float_nor_another_chunk_compiles_anything(blobs, monkeypatch):
     monkeypatch.setattr(streaming, "CHUNK_BYTES", 2 * BATCH_BYTES)
+    monkeypatch.setattr(compiling, "kept", compiling.Kept(8))  # without those of other tests
 
     def fresh(learning_rate):
         return setup(learning_rate, epochs=2)

@@ -59,3 +59,10 @@ def test_another_program_is_refused_but_not_under_other_versions(tmp_path):
     newer = IDENTITY | {"program": "two", "versions": {"jax": "0.11"}}
     with pytest.warns(CheckpointVersionWarning, match="bits may differ"):
         opened(tmp_path, identity=newer).close()
+
+
+@pytest.mark.parametrize("form", [{}, {"form": 1}])
+def test_what_an_earlier_jaxnn_wrote_is_refused_in_a_sentence(tmp_path, form):
+    opened(tmp_path, identity=IDENTITY | form).close()
+    with pytest.raises(CheckpointMismatchError, match=r"another version of jaxnn.* finish it with"):
+        opened(tmp_path, identity=IDENTITY | {"form": 2})

@@ -16,8 +16,28 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
 
+TOUCHED_A_DEVICE: list[str] = []  # the modules that did when they were collected
+
 hypothesis.settings.register_profile("patient", deadline=None)  # cores may be busy with other tests
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Notes a module that computes something, which every process would have to wait for."""
+    report = yield
+    if _there_is_a_device():
+        TOUCHED_A_DEVICE.append(collector.nodeid)
+    return report
+
+
+def _there_is_a_device():
+    try:
+        jax.config.update("jax_num_cpu_devices", 3)  # refused once there is one
+    except RuntimeError:
+        return True
+    jax.config.update("jax_num_cpu_devices", 2)
+    return False
 
 
 @pytest.fixture
@@ -35,19 +55,3 @@ def jit_as_users():
 
     options = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
     return functools.partial(jax.jit, compiler_options=private_jax.accepted(options))
-
-
-@pytest.fixture
-def assert_caught():
-    """A row of the gradient table with a wrong rule is rejected, by these judges."""
-    from jaxnn import gradcheck  # after the type checker has been hooked in
-
-    def check(row, wrong, judges):
-        report = gradcheck.check_case(row._replace(vjp=functools.partial(wrong, row.vjp)))
-        assert report.failed == judges, str(report)
-        assert {a.verdict.partition(":")[0] for a in report.arguments if a.failed} <= {
-            "the hand-derived gradient is wrong",
-            "hand and autodiff differ by less than the differences can tell",
-        }
-
-    return check

@@ -239,6 +239,7 @@ def test_softmax_of_extreme_scores(scores, probabilities):
         np.testing.assert_allclose(dx.sum(), 0, atol=1e-6)
 
 
+@pytest.mark.quick
 def test_softmax_ignores_a_shift_and_follows_a_permutation():
     with jax.enable_x64(True):
         x = jnp.asarray([0.3, -1.0, 2.0])
@@ -281,6 +282,7 @@ def test_maxout_with_zeros_is_relu():
 # The slides
 
 
+@pytest.mark.quick
 def test_slides_values():
     x = jnp.asarray([1.0, 2.0])
     np.testing.assert_allclose(activations.sigmoid(x), [0.731, 0.881], atol=5e-4)

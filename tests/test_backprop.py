@@ -28,6 +28,7 @@ def test_both_ways_give_the_same_objective_and_gradient(regularizer):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), *ways)
 
 
+@pytest.mark.quick
 def test_the_objective_is_the_mean_loss_plus_the_penalty():
     params, state, x, y, key = problem()
     gradient = backprop.by_hand(MODEL, losses.softmax_cross_entropy, regularizers.l2(0.1))

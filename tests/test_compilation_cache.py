@@ -83,6 +83,7 @@ def base(tmp_path, monkeypatch):
     return tmp_path / "cache" / "jaxnn"
 
 
+@pytest.mark.quick
 def test_the_folder_is_made_for_its_user_alone(base):
     umask = os.umask(0)
     try:

@@ -8,6 +8,7 @@ ROWS = jax.ShapeDtypeStruct((3, 4), jnp.float32)
 KERNEL = jax.ShapeDtypeStruct((4, 5), jnp.float32)
 
 
+@pytest.mark.quick
 def test_a_product_is_a_multiplication_and_an_addition_per_number():
     assert flops.count(jnp.matmul, ROWS, KERNEL) == 2 * 3 * 4 * 5
 

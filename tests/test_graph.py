@@ -66,6 +66,7 @@ def test_differences_are_as_good_as_float32_allows():
     assert float(difference) == pytest.approx(12, rel=1e-4)
 
 
+@pytest.mark.quick
 def test_gradients_of_several_paths_add_up():
     (x,) = graph.variables("x")
     passes = graph.backpropagate(x * x + x, x=3.0)

@@ -39,6 +39,7 @@ def test_propagate_gives_the_cost_and_gradients_of_the_tutorial():
     np.testing.assert_allclose(flat(grads), expected_grads, rtol=1e-12)
 
 
+@pytest.mark.quick
 def test_the_cost_of_zeros_is_log_2_whatever_the_data():
     x, y = overlapping()
     params = logistic_regression.initialize_with_zeros(3)

@@ -6,6 +6,7 @@ import pytest
 from jaxnn import activations, losses, maxima, metrics, private_jax
 
 
+@pytest.mark.quick
 def test_the_first_of_tied_scores_is_found_and_none_among_nan():
     x = jnp.asarray([[1.0, 3.0, 3.0], [-jnp.inf, -jnp.inf, -jnp.inf], [0.0, jnp.nan, 1.0]])
     _, first, _ = maxima.from_largest(x)

@@ -27,6 +27,7 @@ def test_a_single_logit_is_compared_with_zero(shape, dtype):
     np.testing.assert_array_equal(metrics.accuracy(logits, labels), [1, 1, 0, 0, 0])
 
 
+@pytest.mark.quick
 def test_first_of_tied_classes_wins_and_nan_is_wrong():
     logits = jnp.asarray([[1.0, 1.0], [1.0, 1.0], [jnp.nan, 0.0]])
     np.testing.assert_array_equal(metrics.accuracy(logits, jnp.asarray([0, 1, 0])), [1, 0, 0])

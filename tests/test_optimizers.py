@@ -6,7 +6,9 @@ import pytest
 
 from jaxnn import data, layers, losses, optimizers, train
 
-START = {"a": jnp.asarray([1.0, -2.0]), "b": jnp.asarray([[0.5]])}
+
+def the_start():
+    return {"a": jnp.asarray([1.0, -2.0]), "b": jnp.asarray([[0.5]])}
 
 
 def uneven(theta):
@@ -16,7 +18,7 @@ def uneven(theta):
 def path_of(optimizer, num_steps=100):
     # optax.adam is not strict about dtypes; ours are tested to be, below
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        start = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), START)
+        start = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), the_start())
         return optimizers.descend(optimizer, uneven, start, num_steps)
 
 
@@ -180,7 +182,7 @@ each_rule = pytest.mark.parametrize("make", ALL_RULES)
 @each_rule
 def test_settings_may_be_traced_and_mapped(make):
     def path_fn(settings):
-        return optimizers.descend(make(**settings), uneven, START, 5)
+        return optimizers.descend(make(**settings), uneven, the_start(), 5)
 
     settings = {name: jnp.asarray([0.5, 1.0]) * value for name, value in ALL_RULES[make].items()}
     lanes = jax.jit(jax.vmap(path_fn))(settings)
@@ -248,6 +250,7 @@ def test_settings_outside_their_range_are_refused(make):
                 make(**ALL_RULES[make] | {name: 1.0})
 
 
+@pytest.mark.quick
 def test_the_velocity_is_the_expanded_sum_of_the_slide():
     # v_t = eta g_t + gamma eta g_(t-1) + ... (claim momentum-expansion)
     gradients, eta, gamma = [1.0, -2.0, 4.0, 0.5], 0.2, 0.5
@@ -272,4 +275,4 @@ def test_the_path_starts_at_the_start_and_obeys_the_closed_form_on_a_parabola():
 
 def test_descend_needs_a_step():
     with pytest.raises(ValueError, match="num_steps must be at least 1, got 0"):
-        optimizers.descend(optimizers.gradient_descent(0.1), uneven, START, 0)
+        optimizers.descend(optimizers.gradient_descent(0.1), uneven, the_start(), 0)

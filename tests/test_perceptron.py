@@ -25,6 +25,7 @@ def test_a_tie_does_not_fire():
     assert fires == [1.0, 0.0, 0.0]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("gate", "truth"),
     [

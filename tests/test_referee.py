@@ -198,6 +198,7 @@ def test_a_layer_that_is_wrong_only_under_a_transformation_is_named():
     assert "under vmap its numbers are others" in str(report)
 
 
+@pytest.mark.quick
 def test_a_layer_with_too_few_cotangents_is_told_so():
     plain = layers.dense(2)
     report = check_layer(

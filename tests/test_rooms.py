@@ -93,6 +93,7 @@ def test_every_file_stands_in_a_room_and_every_room_holds_one():
     assert {place(m)[0] for m in FILES if m not in DOORS} == {r for rs in FLOORS for r in rs}
 
 
+@pytest.mark.quick
 def test_imports_run_downwards_only():
     upwards = [
         f"{module} -> {other}"

@@ -20,6 +20,7 @@ def lonely(x):
     return x
 
 
+@pytest.mark.quick
 def test_the_rule_stands_beside_the_function():
     assert vjp_of(scaled) is scaled_vjp
     assert vjp_of(losses.softmax_cross_entropy) is losses.softmax_cross_entropy_vjp

@@ -85,6 +85,7 @@ def test_none_is_missing_but_those_that_take_swept_numbers_in_optax():
     }
 
 
+@pytest.mark.quick
 def test_another_way_to_interpolate_is_refused():
     with pytest.raises(ValueError, match='must be "linear" or "cosine", got \'cubic\''):
         schedules.piecewise_interpolate_schedule("cubic", 0.1)

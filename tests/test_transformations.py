@@ -66,7 +66,10 @@ each_layer = pytest.mark.parametrize(
     [(layer, shape) for shape, of_shape in LAYERS.items() for layer in of_shape],
     ids=lambda value: getattr(value, "name", ""),
 )
-KEY = jax.random.key(7)
+
+
+def a_key():
+    return jax.random.key(7)
 
 
 def drawn(layer, in_shape):
@@ -82,14 +85,14 @@ def by_autodiff(layer, params, state, weights, x):
     """The derivatives of sum (w y + y^2 / 2) by params and x; the same by hand below."""
 
     def objective(params, x):
-        y = layer.forward(params, state, x, KEY, True)[0]
+        y = layer.forward(params, state, x, a_key(), True)[0]
         return (weights * y + y * y / 2).sum()
 
     return jax.grad(objective, argnums=(0, 1))(params, x)
 
 
 def by_hand(layer, params, state, weights, x):
-    y, _, saved = layer.forward(params, state, x, KEY, True)
+    y, _, saved = layer.forward(params, state, x, a_key(), True)
     return layer.backward(params, saved, weights + y)
 
 
@@ -163,8 +166,8 @@ def test_examples_and_devices_apart_have_the_gradients_of_their_own(layer, in_sh
 def test_a_loop_of_ones_own_spreads_its_batch_by_either_way(way):
     """The weights are shared, and so each way answers with the gradient of all devices."""
     model = layers.serial(layers.conv2d(2, 3), layers.flatten, layers.dense(3))
-    params, state, _ = model.init(KEY, (3, 3, 1))
-    x, y = jax.random.normal(KEY, (4, 3, 3, 1)), jnp.arange(4) % 3
+    params, state, _ = model.init(a_key(), (3, 3, 1))
+    x, y = jax.random.normal(a_key(), (4, 3, 3, 1)), jnp.arange(4) % 3
     gradient = way(model, losses.softmax_cross_entropy, regularizers.l2(0.1))
 
     def of_device(x, y):
@@ -179,7 +182,7 @@ def test_a_loop_of_ones_own_spreads_its_batch_by_either_way(way):
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax", "log_softmax"])
 def test_a_flax_network_has_the_second_derivatives_of_its_twin(activation):
     module = modules.MLP((3,), 2, (4,), activation=activation, rngs=nnx.Rngs(0))
-    x = jax.random.normal(KEY, (2, 3))
+    x = jax.random.normal(a_key(), (2, 3))
 
     def product(function):
         return jax.jvp(jax.grad(lambda x: (function(x) ** 2).sum()), (x,), (x,))[1]

@@ -2,10 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-import pytest
 
-from jaxnn import activations, gradcheck, layers, losses, regularizers
+from jaxnn import activations, layers, losses, regularizers
 from jaxnn.activations import SELU_ALPHA, sigmoid, softmax
+from tests.mistakes import ALL, Mistakes
 
 
 def by_layer(layer):
@@ -27,8 +27,6 @@ def interleaved(rule, params, x, state, key, dy):
 
 
 # mistake: (row of the table, wrong rule, the judges that catch it); the right rule comes in first
-ROWS = {row.name: row for row in gradcheck.cases()}
-ALL = ("autodiff", "differences", "taylor")
 NARROW = ("autodiff", "differences")  # too small for the Taylor remainder to lose an order
 WRONG = {
     "sign": ("tanh", lambda rule, x, dy: -rule(x, dy), ALL),
@@ -293,7 +291,9 @@ def _without_activation(params, x, dy):
     return (first, (), second), dx
 
 
-@pytest.mark.parametrize("mistake", WRONG)
-def test_wrong_gradient_is_caught_by(mistake, assert_caught):
-    name, wrong, judges = WRONG[mistake]
-    assert_caught(ROWS[name], wrong, judges)
+MISTAKES = Mistakes(WRONG)
+
+
+@MISTAKES.each
+def test_wrong_gradient_is_caught_by(mistake):
+    MISTAKES.assert_caught(mistake)

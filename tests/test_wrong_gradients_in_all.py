@@ -1,5 +1,7 @@
 """The seeded wrong gradients of all files together: how many, and of which functions."""
 
+import pytest
+
 from jaxnn import gradcheck
 from tests import test_wrong_gradients as basic
 from tests import test_wrong_image_gradients as images
@@ -9,6 +11,7 @@ from tests import test_wrong_update_rules as rules
 MISTAKES = [*basic.WRONG.values(), *images.WRONG.values(), *sequences.WRONG.values()]
 
 
+@pytest.mark.quick
 def test_there_are_far_more_than_sixty():
     assert len(MISTAKES) + len(rules.WRONG_RULES) >= 190
 

@@ -3,13 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from jaxnn import gradcheck, layers
+from jaxnn import layers
 from jaxnn.layers.norm import moments
-
-ROWS = {row.name: row for row in gradcheck.cases("images")}
-ALL = ("autodiff", "differences", "taylor")
+from tests.mistakes import Mistakes, all_judges
 
 
 def _stride_ignored(rule, x, w, dy):
@@ -259,7 +256,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("mistake", WRONG)
-def test_wrong_gradient_is_caught_by_all_judges(mistake, assert_caught):
-    name, wrong = WRONG[mistake]
-    assert_caught(ROWS[name], wrong, ALL)
+MISTAKES = Mistakes(all_judges(WRONG), "images")
+
+
+@MISTAKES.each
+def test_wrong_gradient_is_caught_by_all_judges(mistake):
+    MISTAKES.assert_caught(mistake)

@@ -3,7 +3,6 @@
 Inputs stay MARGIN away from kinks and ties.
 """
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxnn import activations, layers, losses, regularizers
@@ -86,7 +85,7 @@ def loss_cases() -> list[Case]:
         case(losses.js_divergence, p, one_hot, note="one-hot"),
         case(losses.reduce, predictions[:, 0]),
         case(losses.reduce, predictions[:, 0], how="sum"),
-        case(losses.reduce, predictions[:, 0], note="weights", weights=jnp.asarray(binary)),
+        case(losses.reduce, predictions[:, 0], note="weights", weights=binary),
     ]
 
 

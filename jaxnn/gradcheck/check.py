@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.gradcheck.probes import block_diagonal, draw_probes
-from jaxnn.gradcheck.problem import Problem, flat
+from jaxnn.gradcheck.probes import Probes, block_diagonal, draw_probes
+from jaxnn.gradcheck.problem import Answer, Problem, flat
 from jaxnn.gradcheck.sides import Measured, Side, look_at, measure
 
 JUDGES = ("autodiff", "differences", "taylor")
@@ -119,42 +119,83 @@ def check_gradients(
       TypeError: argnums names an input of integers.
       ValueError: there is no such judge.
     """
+    (report,) = check_rules(
+        f, (f_vjp,), *inputs, argnums=argnums, seed=seed, directions=directions,
+        tolerance=tolerance, difference_tolerance=difference_tolerance, judges=judges,
+    )  # fmt: skip
+    return report
+
+
+def check_rules(
+    f: Callable,
+    rules: Sequence[Callable],
+    *inputs: Any,
+    argnums: int | tuple[int, ...] = 0,
+    seed: int | None = None,
+    directions: int = 4,
+    tolerance: float = 1e-12,
+    difference_tolerance: float = 1e-7,
+    judges: Sequence[str] = JUDGES,
+) -> list[GradientReport]:
+    """`check_gradients` of several rules for one f: at one point, and in one program."""
     if unknown := [judge for judge in judges if judge not in JUDGES]:
         raise ValueError(f"judges are {', '.join(JUDGES)}, got {unknown[0]!r}")
     seed = secrets.randbits(32) if seed is None else seed
     random = np.random.default_rng(seed)
     positions = _positions(argnums, len(inputs))
+
+    def by_all(*values):
+        return [rule(*values) for rule in rules]
+
     with jax.enable_x64(True), jax.default_matmul_precision("highest"), _device_with_float64():
         inputs = jax.tree.map(as_float64, inputs)
-        problem = Problem(f, f_vjp, inputs, positions, random)
+        problem = Problem(f, by_all, inputs, positions, random)
         probes = [
             draw_probes(sizes, x, random, directions)
             for sizes, x in zip(problem.sizes, problem.point, strict=True)
         ]
         answer = problem.ask(block_diagonal([probe.shifts() for probe in probes]))
-        hand = (answer.hand,) if isinstance(argnums, int) else answer.hand
-        if misshapen := _misshapen(hand, problem.chosen, positions):
-            return GradientReport(misshapen, seed)
         low = problem.epsilon > np.finfo(np.float64).eps
         limits = {
             "autodiff": max(tolerance, 100 * problem.epsilon) if low else tolerance,
             "differences": difference_tolerance,
         }
-        sides = [
-            Side(probe, x, *gradients)
-            for probe, x, *gradients in zip(
-                probes, problem.point, map(flat, hand), answer.auto, strict=True
-            )
+        hands = [(hand,) if isinstance(argnums, int) else hand for hand in answer.hand]
+        reports = [
+            _misshapen(hand, problem.chosen, positions)
+            or _judged(hand, problem, answer, probes, positions, limits, judges)
+            for hand in hands
         ]
-        looks = look_at(problem, answer, sides, limits["autodiff"])
-        noise = max(1.0, answer.size) * max(1e-12, 100 * problem.epsilon * low)
-        measured = [measure(side, look, noise) for side, look in zip(sides, looks, strict=True)]
+    return [GradientReport(report, seed) for report in reports]
+
+
+def _judged(
+    hand: tuple,
+    problem: Problem,
+    answer: Answer,
+    probes: list[Probes],
+    positions: tuple[int, ...],
+    limits: Mapping[str, float],
+    judges: Sequence[str],
+) -> tuple[ArgumentReport, ...]:
+    sides = [
+        Side(probe, x, *gradients)
+        for probe, x, *gradients in zip(
+            probes, problem.point, map(flat, hand), answer.auto, strict=True
+        )
+    ]
+    looks = look_at(problem, answer, sides, limits["autodiff"])
+    low = problem.epsilon > np.finfo(np.float64).eps
+    noise = max(1.0, answer.size) * max(1e-12, 100 * problem.epsilon * low)
+    measured = [measure(side, look, noise) for side, look in zip(sides, looks, strict=True)]
     pairs = zip(positions, measured, strict=True)
-    return GradientReport(tuple(_judge(i, found, limits, judges) for i, found in pairs), seed)
+    return tuple(_judge(i, found, limits, judges) for i, found in pairs)
 
 
 def cast(leaf: Any, dtype: Any) -> jax.Array:
     """The leaf as an array, of this dtype where it is of floats; complex to the same precision."""
+    if isinstance(leaf, np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating):
+        return jnp.asarray(leaf.astype(dtype))  # on the device it is a program for each shape
     array = jnp.asarray(leaf)
     if jnp.issubdtype(array.dtype, jnp.complexfloating) and np.dtype(dtype) == np.float64:
         return array.astype(np.complex128)

@@ -25,8 +25,7 @@ def _convolution_cases() -> list[Case]:
 
     def convolution(image, kernel, note, function=layers.convolve2d, **settings):
         x, w = random.normal(size=(2, *image)), random.normal(size=kernel)
-        row = case(function, x, w, argnums=(0, 1), **settings)
-        return row._replace(name=f"{function.__name__} ({note})")
+        return case(function, x, w, argnums=(0, 1), note=note, **settings)
 
     fast = layers.fast_convolve2d
     bare = layers.conv2d(4, 2, dilation=2, groups=2, padding=((1, 0), (0, 2)), use_bias=False)

@@ -1,6 +1,5 @@
 """The rows of the layers that read sequences."""
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxnn import layers
@@ -85,7 +84,7 @@ def _attention() -> list[Case]:
     parts = layers.multi_head_attention, layers.dot_product_attention
 
     def attend(*inputs, note, mask=None):
-        masked = {} if mask is None else {"mask": jnp.asarray(mask)}
+        masked = {} if mask is None else {"mask": mask}
         attention = layers.dot_product_attention
         return case(attention, *inputs, argnums=(0, 1, 2), note=note, **masked)
 
@@ -103,7 +102,7 @@ def _attention() -> list[Case]:
         case(layers.multi_head_attention, *several, argnums=all_five, note="one head"),
         case(
             layers.multi_head_attention, *several, argnums=all_five, note="causal", num_heads=4,
-            mask=jnp.asarray(causal),
+            mask=causal,
         ),
         case(layers.add_positions, x),
         layer_case("positional_encoding", positions, (5, 3), layers.add_positions),

@@ -5,7 +5,7 @@ and whoever adds a module adds a family to FAMILIES.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxnn.gradcheck import basic_cases
 from jaxnn.gradcheck.case import Case
-from jaxnn.gradcheck.check import GradientReport, as_float64, cast, check_gradients
+from jaxnn.gradcheck.check import GradientReport, as_float64, cast, check_rules
 from jaxnn.gradcheck.classical_cases import classical_cases
 from jaxnn.gradcheck.image_cases import image_cases
 from jaxnn.gradcheck.sequence_cases import sequence_cases
@@ -38,14 +38,21 @@ def cases(*families: str) -> list[Case]:
     return [row for family in families or FAMILIES for row in _family(family)]
 
 
-@functools.cache  # drawing the params of the layers takes seconds
+@functools.cache  # the rows keep what they have drawn
 def _family(name: str) -> tuple[Case, ...]:
     return tuple(FAMILIES[name]())
 
 
 def check_case(row: Case, *, seed: int | None = None) -> GradientReport:
     """`check_gradients` of a row of the table."""
-    return check_gradients(row.function, row.vjp, *row.inputs, argnums=row.argnums, seed=seed)
+    return check_rules_of_case(row, (row.vjp,), seed=seed)[0]
+
+
+def check_rules_of_case(
+    row: Case, rules: Sequence[Callable], *, seed: int | None = None
+) -> list[GradientReport]:
+    """`check_gradients` of a row of the table with each of these rules in the place of its own."""
+    return check_rules(row.function, rules, *row.inputs, argnums=row.argnums, seed=seed)
 
 
 def dtype_errors(row: Case, *dtypes: Any, seed: int = 0) -> list[tuple[float, float]]:
@@ -61,7 +68,7 @@ def dtype_errors(row: Case, *dtypes: Any, seed: int = 0) -> list[tuple[float, fl
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         shapes = jax.eval_shape(row.function, *jax.tree.map(as_float64, row.inputs))
         dy = jax.tree.map(lambda y: random.normal(size=(COTANGENTS, *y.shape)), shapes)
-        point = jax.tree.map(lambda leaf: as_float64(cast(leaf, jnp.bfloat16)), (row.inputs, dy))
+        point = jax.tree.map(_as_bfloat16_holds_it, (row.inputs, dy))
 
         @jax.jit
         def run(point):
@@ -74,6 +81,11 @@ def dtype_errors(row: Case, *dtypes: Any, seed: int = 0) -> list[tuple[float, fl
 
         exact, *low = jax.tree.map(np.asarray, run(point))
     return [(_norm_error(y, exact[0]), _norm_error(dx, exact[1])) for y, dx in low]
+
+
+def _as_bfloat16_holds_it(leaf: Any) -> jax.Array:
+    rounded = cast(leaf, jnp.bfloat16)
+    return as_float64(np.asarray(rounded) if rounded.dtype == jnp.bfloat16 else rounded)
 
 
 def _norm_error(actual: list[np.ndarray], exact: list[np.ndarray]) -> float:

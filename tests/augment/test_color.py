@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxnn import augment
-from tests.augment.test_compose import KEY, image
+from tests.augment.test_compose import a_key, image
 
 
 def test_hue_is_that_of_colorsys():
@@ -28,6 +28,7 @@ def test_hue_of_grey_stays_and_a_third_of_a_turn_exchanges_colours():
     np.testing.assert_allclose(augment.adjust_hue(red, 1 / 3), [[[0, 1, 0]]], atol=1e-6)
 
 
+@pytest.mark.quick
 def test_brightness_contrast_and_saturation_are_their_formulas():
     before = np.asarray(image(4, 4), np.float64)
     brighter = augment.adjust_brightness(image(4, 4), 0.3)
@@ -43,4 +44,4 @@ def test_brightness_contrast_and_saturation_are_their_formulas():
 def test_colours_of_a_grey_image_are_refused():
     for change in (augment.hue(0.1), augment.saturation(0.1)):
         with pytest.raises(ValueError, match="3 channels, red, green and blue, got 1"):
-            change(KEY, jnp.ones((6, 7, 1)))
+            change(a_key(), jnp.ones((6, 7, 1)))

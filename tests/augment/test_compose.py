@@ -10,7 +10,6 @@ import pytest
 
 from jaxnn import augment, data, layers, losses, train
 
-KEY = jax.random.key(7)
 GEOMETRIC = {  # strength -> augmentation, and a strength that shows
     "translation": (augment.translation, 3.0),
     "rotation": (augment.rotation, 90.0),
@@ -36,15 +35,20 @@ ALL = GEOMETRIC | ERASING | COLOURS
 each_augmentation = pytest.mark.parametrize("name", ALL)
 
 
+def a_key():
+    return jax.random.key(7)
+
+
 def image(height=6, width=7, channels=3, dtype=np.float32):
     return jnp.asarray(np.random.default_rng(0).random((height, width, channels)), dtype)
 
 
+@pytest.mark.quick
 @each_augmentation
 def test_strength_zero_is_the_identity(name):
     make, _ = ALL[name]
     tolerance = 1e-6 if name in COLOURS else 0
-    np.testing.assert_allclose(make(0.0)(KEY, image()), image(), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(make(0.0)(a_key(), image()), image(), rtol=0, atol=tolerance)
 
 
 @each_augmentation
@@ -53,7 +57,7 @@ def test_range_shape_and_dtype_are_kept(name):
     with jax.enable_x64(True):
         for dtype in (jnp.bfloat16, jnp.float64):
             before = image(dtype=dtype)
-            after = make(strength)(KEY, before)
+            after = make(strength)(a_key(), before)
             assert (after.shape, after.dtype) == (before.shape, before.dtype)
             assert after.min() >= 0
             assert after.max() <= 1
@@ -65,9 +69,9 @@ def test_each_image_has_a_draw_of_its_own_and_a_key_repeats_them(name):
     batch = jnp.stack([image()] * 8)
     labels = jnp.arange(8)
     change = jax.jit(augment.per_image(make(strength)))
-    first, kept = change(KEY, batch, labels)
+    first, kept = change(a_key(), batch, labels)
     np.testing.assert_array_equal(kept, labels)
-    np.testing.assert_array_equal(first, change(KEY, batch, labels)[0])
+    np.testing.assert_array_equal(first, change(a_key(), batch, labels)[0])
     assert len({np.asarray(one).tobytes() for one in first}) > 1
     assert (change(jax.random.key(8), batch, labels)[0] != first).any()
 
@@ -77,7 +81,7 @@ def test_each_image_has_a_draw_of_its_own_and_a_key_repeats_them(name):
 )  # its padding is structure
 def test_strength_may_be_traced_and_a_scan_gives_the_same_images(name):
     make, strength = ALL[name]
-    keys = jax.random.split(KEY, 3)
+    keys = jax.random.split(a_key(), 3)
 
     @jax.jit
     def scanned(strength):
@@ -189,9 +193,9 @@ def test_setting_out_of_range_is_refused(no_type_checker, make, error, message):
 def test_what_is_no_image_is_refused(no_type_checker, name):
     make, strength = ALL[name]
     with pytest.raises(ValueError, match=r"\[height, width, channels\], got shape \(6, 7\)"):
-        make(strength)(KEY, jnp.ones((6, 7)))
+        make(strength)(a_key(), jnp.ones((6, 7)))
     with pytest.raises(TypeError, match=r"floats in \[0, 1\], got uint8"):
-        make(strength)(KEY, jnp.ones((6, 7, 3), jnp.uint8))
+        make(strength)(a_key(), jnp.ones((6, 7, 3), jnp.uint8))
 
 
 def test_mixup_of_class_indices_is_refused_before_training(stripes):

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from jaxnn import augment
-from tests.augment.test_compose import GEOMETRIC, KEY, image
+from tests.augment.test_compose import GEOMETRIC, a_key, image
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (5, 5)])
@@ -40,6 +40,7 @@ def test_affine_changes_are_those_of_scipy(change, sources):
     np.testing.assert_allclose(change(before)[..., 0], expected, atol=1e-5)
 
 
+@pytest.mark.quick
 def test_whole_pixels_are_moved_exactly():
     before = image()
     expected = np.zeros(before.shape)
@@ -52,7 +53,7 @@ def test_both_directions_are_drawn_independently(name):
     make, strength = GEOMETRIC[name]
     place = jnp.arange(15.0) / 14
     ramps = jnp.stack(jnp.meshgrid(place, place, indexing="ij"), axis=-1)
-    centre = [make(strength)(key, ramps)[4, 4] for key in jax.random.split(KEY, 4)]
+    centre = [make(strength)(key, ramps)[4, 4] for key in jax.random.split(a_key(), 4)]
     assert all(abs(down - right) > 1e-4 for down, right in centre)
 
 
@@ -111,7 +112,7 @@ def test_lens_distortion_is_its_formula(strength):
 def test_crop_takes_a_window_inside_the_image():
     rows = jnp.broadcast_to(jnp.linspace(0.2, 1, 9)[:, None, None], (9, 9, 1))
     batch = jnp.stack([rows] * 50)
-    crops, _ = augment.per_image(augment.crop_and_resize(0.5))(KEY, batch, jnp.arange(50))
+    crops, _ = augment.per_image(augment.crop_and_resize(0.5))(a_key(), batch, jnp.arange(50))
     lengths = (crops[:, -1, 0, 0] - crops[:, 0, 0, 0]) / 0.8
     assert (crops >= 0.2 - 1e-6).all()  # no border is seen
     assert 0.5 - 1e-6 <= lengths.min() < 0.6
@@ -123,11 +124,12 @@ def test_pad_and_crop_gives_the_windows_of_the_padded_image():
     padded = np.pad(before, ((1, 1), (1, 1), (0, 0)))
     windows = {padded[i : i + 3, j : j + 4].tobytes() for i in range(3) for j in range(3)}
     change = augment.pad_and_crop(1)
-    after = [np.asarray(change(key, before)).tobytes() for key in jax.random.split(KEY, 60)]
+    after = [np.asarray(change(key, before)).tobytes() for key in jax.random.split(a_key(), 60)]
     assert set(after) == windows
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("name", "axis"), [("horizontal_flip", 1), ("vertical_flip", 0)])
 def test_flip_is_that_of_numpy(name, axis):
-    after = getattr(augment, name)(1.0)(KEY, image())
+    after = getattr(augment, name)(1.0)(a_key(), image())
     np.testing.assert_array_equal(after, np.flip(image(), axis))

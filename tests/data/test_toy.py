@@ -1,5 +1,7 @@
 """The generated sets have the answers that their docstrings give."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,12 +95,12 @@ def test_one_example_is_too_few_for_two_classes(make):
         make(1)
 
 
-SURFACES = [toy.bowl(20.0), toy.saddle(2.0)]
+SURFACES = [functools.partial(toy.bowl, 20.0), functools.partial(toy.saddle, 2.0)]
 
 
-@pytest.mark.parametrize("surface", SURFACES)
-def test_the_gradient_of_a_surface_is_that_of_autodiff_and_its_hessian_the_curvatures(surface):
-    w = jnp.array([0.3, -1.2])
+@pytest.mark.parametrize("make", SURFACES)
+def test_the_gradient_of_a_surface_is_that_of_autodiff_and_its_hessian_the_curvatures(make):
+    surface, w = make(), jnp.array([0.3, -1.2])
     np.testing.assert_allclose(surface.gradient(w), jax.grad(surface.value)(w), rtol=1e-6)
     np.testing.assert_allclose(jax.hessian(surface.value)(w), np.diag(surface.curvatures))
 
@@ -106,7 +108,7 @@ def test_the_gradient_of_a_surface_is_that_of_autodiff_and_its_hessian_the_curva
 @pytest.mark.quick
 @pytest.mark.parametrize(("factor", "grows"), [(0.99, False), (1.01, True)])
 def test_descent_into_a_bowl_diverges_beyond_two_by_the_largest_curvature(factor, grows):
-    surface, w = SURFACES[0], jnp.ones(2)
+    surface, w = SURFACES[0](), jnp.ones(2)
     for _ in range(200):
         w = w - factor * (2 / 20.0) * surface.gradient(w)
     assert bool(jnp.abs(w).max() > 1) == grows
@@ -116,5 +118,5 @@ def test_descent_into_a_bowl_diverges_beyond_two_by_the_largest_curvature(factor
 def test_descent_leaves_a_saddle_along_its_second_axis():
     w = jnp.array([1.0, 1e-3])
     for _ in range(100):
-        w = w - 0.1 * SURFACES[1].gradient(w)
+        w = w - 0.1 * SURFACES[1]().gradient(w)
     assert jnp.abs(w[0]) < 1e-3 < 1 < w[1]

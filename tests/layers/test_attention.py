@@ -9,7 +9,9 @@ from scipy.special import softmax
 
 from jaxnn import layers
 
-KEY = jax.random.key(0)
+
+def a_key():
+    return jax.random.key(0)
 
 
 def draw(*shape, seed=0):
@@ -40,6 +42,7 @@ def test_attention_is_the_loop_over_queries(batch, masked):
         np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.quick
 def test_attention_is_that_of_jax_nn_and_of_flax():
     with jax.enable_x64(True):
         q, k, v = (draw(2, 5, 3, 4, seed=i) for i in range(3))  # [batch, time, heads, dim]
@@ -70,7 +73,7 @@ def flax_params(params, heads):
 def test_self_attention_and_its_gradient_are_those_of_flax(heads, causal):
     with jax.enable_x64(True):
         layer = layers.self_attention(heads, causal=causal)
-        params, state, _ = layer.init(KEY, (5, 4))
+        params, state, _ = layer.init(a_key(), (5, 4))
         params = jax.tree.map(lambda leaf: leaf + 0.1 * draw(*leaf.shape), params)
         x, dy = draw(3, 5, 4, seed=1), draw(3, 5, 4, seed=2)
         module = linen.MultiHeadDotProductAttention(heads, param_dtype=jnp.float64)
@@ -114,13 +117,13 @@ def test_large_scores_select_one_value_and_have_no_gradient(size):
 
 def test_the_order_of_the_keys_does_not_matter_and_the_queries_carry_theirs_along():
     layer = layers.self_attention(2)
-    params, state, _ = layer.init(KEY, (5, 4))
-    x, order = jax.random.normal(KEY, (1, 5, 4)), jnp.asarray([3, 1, 4, 0, 2])
+    params, state, _ = layer.init(a_key(), (5, 4))
+    x, order = jax.random.normal(a_key(), (1, 5, 4)), jnp.asarray([3, 1, 4, 0, 2])
     y, _, _ = layer.forward(params, state, x, None, False)
     moved, _, _ = layer.forward(params, state, x[:, order], None, False)
     np.testing.assert_allclose(moved, y[:, order], rtol=1e-4, atol=1e-6)
     with_places = layers.serial(layers.positional_encoding(), layer)
-    params, state, _ = with_places.init(KEY, (5, 4))
+    params, state, _ = with_places.init(a_key(), (5, 4))
     y, _, _ = with_places.forward(params, state, x, None, False)
     moved, _, _ = with_places.forward(params, state, x[:, order], None, False)
     assert np.abs(moved - y[:, order]).max() > 0.01
@@ -128,8 +131,8 @@ def test_the_order_of_the_keys_does_not_matter_and_the_queries_carry_theirs_alon
 
 def test_a_causal_step_does_not_read_what_comes_after_it():
     layer = layers.encoder_block(4, 2, 8, norm=layers.identity, causal=True)
-    params, state, _ = layer.init(KEY, (5, 4))
-    x = jax.random.normal(KEY, (1, 5, 4))
+    params, state, _ = layer.init(a_key(), (5, 4))
+    x = jax.random.normal(a_key(), (1, 5, 4))
     _, _, saved = layer.forward(params, state, x, None, True)
     _, dx = layer.backward(params, saved, jnp.zeros((1, 5, 4)).at[:, 2].set(1))
     assert (dx[:, :3] != 0).all()
@@ -139,7 +142,7 @@ def test_a_causal_step_does_not_read_what_comes_after_it():
 @pytest.mark.parametrize("shape", [(0, 4, 2), (1, 1, 2), (3, 1, 6)])
 def test_odd_shapes_keep_theirs(shape):
     layer = layers.serial(layers.positional_encoding(), layers.self_attention(2))
-    params, state, out_shape = layer.init(KEY, shape[1:])
+    params, state, out_shape = layer.init(a_key(), shape[1:])
     y, _, saved = layer.forward(params, state, jnp.ones(shape), None, True)
     _, dx = layer.backward(params, saved, y)
     assert y.shape == dx.shape == (shape[0], *out_shape) == shape
@@ -147,7 +150,7 @@ def test_odd_shapes_keep_theirs(shape):
 
 def test_the_recomputed_forward_pass_is_made_once_under_jit():
     layer = layers.self_attention(2)
-    params, state, _ = layer.init(KEY, (5, 4))
+    params, state, _ = layer.init(a_key(), (5, 4))
 
     def gradient(params, x, dy):
         y, _, saved = layer.forward(params, state, x, None, True)
@@ -190,8 +193,8 @@ def test_a_shift_in_time_is_a_rotation_of_each_pair():
 @pytest.mark.parametrize("norm_first", [True, False])
 def test_the_block_is_the_equations_of_its_docstring(norm_first):
     block = layers.encoder_block(4, 2, 8, norm=layers.tanh, norm_first=norm_first)
-    params, state, out_shape = block.init(KEY, (3, 4))
-    x = jax.random.normal(KEY, (2, 3, 4))
+    params, state, out_shape = block.init(a_key(), (3, 4))
+    x = jax.random.normal(a_key(), (2, 3, 4))
     if norm_first:
         (_, own), (_, net) = params
     else:
@@ -219,9 +222,10 @@ def test_the_block_is_the_equations_of_its_docstring(norm_first):
 # Bad input
 
 
+@pytest.mark.quick
 def test_heads_that_do_not_divide_the_features_are_refused():
     with pytest.raises(ValueError, match="3 heads cannot share 4 features"):
-        layers.self_attention(3).init(KEY, (5, 4))
+        layers.self_attention(3).init(a_key(), (5, 4))
     with pytest.raises(ValueError, match="3 heads cannot share 4 features"):
         layers.encoder_block(4, 3, 8, norm=layers.identity)
     with pytest.raises(ValueError, match="num_heads must be at least 1, got 0"):
@@ -242,7 +246,7 @@ def test_a_mask_that_does_not_fit_is_refused():
 def test_an_input_that_is_no_sequence_is_refused(make):
     for shape in ((4,), (0, 4), (2, 3, 4)):
         with pytest.raises(ValueError, match=r"needs \[time, features\]"):
-            make().init(KEY, shape)
+            make().init(a_key(), shape)
 
 
 @pytest.mark.usefixtures("no_type_checker")

@@ -28,6 +28,7 @@ def test_elman_cell_is_tanh_of_the_sum_and_flax_simple_cell():
         np.testing.assert_allclose(actual, cell.apply({"params": params}, h, x)[0], rtol=1e-12)
 
 
+@pytest.mark.quick
 def test_gru_cell_is_the_equations_and_flax_gru_cell():
     with jax.enable_x64(True):
         x, h, c = draw(5, 3), draw(5, 4, seed=1), draw(4, seed=2)
@@ -91,25 +92,29 @@ def test_a_long_memory_keeps_its_gradient_where_one_minus_the_gate_rounds_to_zer
     np.testing.assert_allclose(da[0, 1], np.exp(-40.0), rtol=1e-5)
 
 
-H, GATE = jnp.ones((2, 3)), jnp.ones((2, 1))
+H, GATE = (2, 3), (2, 1)
 
 
 @pytest.mark.usefixtures("no_type_checker")
 @pytest.mark.parametrize(
-    ("cell", "inputs"),
+    ("cell", "shapes"),
     [
-        (layers.elman_cell, (GATE, H, jnp.ones((3, 3)))),
-        (layers.elman_cell, (H, H, jnp.ones((3, 1)))),
-        (layers.gru_cell, (jnp.ones((2, 3)), H, jnp.ones((3, 9)), jnp.ones(3))),
-        (layers.gru_cell, (jnp.ones((2, 9)), H, jnp.ones((3, 9)), jnp.ones(1))),
-        (layers.gru_cell, (jnp.ones((2, 8)), H, jnp.ones((3, 9)), jnp.ones(3))),
-        (layers.lstm_cell, (jnp.ones((2, 11)), (H, H), jnp.ones((3, 12)))),
-        (layers.lstm_cell, (jnp.ones((2, 4)), (H, H), jnp.ones((3, 12)))),
-        (layers.lstm_cell, (jnp.ones((2, 12)), (GATE, H), jnp.ones((3, 12)))),
-        (layers.lstm_cell, (jnp.ones((2, 12)), (H, H), jnp.ones((3, 4)))),
+        (layers.elman_cell, (GATE, H, (3, 3))),
+        (layers.elman_cell, (H, H, (3, 1))),
+        (layers.gru_cell, ((2, 3), H, (3, 9), (3,))),
+        (layers.gru_cell, ((2, 9), H, (3, 9), (1,))),
+        (layers.gru_cell, ((2, 8), H, (3, 9), (3,))),
+        (layers.lstm_cell, ((2, 11), [H, H], (3, 12))),
+        (layers.lstm_cell, ((2, 4), [H, H], (3, 12))),
+        (layers.lstm_cell, ((2, 12), [GATE, H], (3, 12))),
+        (layers.lstm_cell, ((2, 12), [H, H], (3, 4))),
     ],
 )
-def test_what_does_not_fit_the_carry_is_refused_and_not_broadcast(cell, inputs):
+def test_what_does_not_fit_the_carry_is_refused_and_not_broadcast(cell, shapes):
+    inputs = [
+        tuple(map(jnp.ones, shape)) if isinstance(shape, list) else jnp.ones(shape)
+        for shape in shapes
+    ]
     with (
         jax.numpy_rank_promotion("allow"),
         pytest.raises(ValueError, match=r"gates|a carry"),

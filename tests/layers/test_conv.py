@@ -8,11 +8,13 @@ import pytest
 
 from jaxnn import layers
 
-KEY = jax.random.key(0)
+
+def a_key():
+    return jax.random.key(0)
 
 
 def draw(*shapes, dtype=jnp.float32):
-    keys = jax.random.split(KEY, len(shapes))
+    keys = jax.random.split(a_key(), len(shapes))
     return [jax.random.normal(key, s).astype(dtype) for key, s in zip(keys, shapes, strict=True)]
 
 
@@ -75,7 +77,7 @@ def test_convolution_is_the_sum_over_taps_and_channels(image, kernel, settings, 
 def test_layer_and_its_gradients_are_those_of_flax(ours, theirs):
     with jax.enable_x64(True):
         layer, module = layers.conv2d(8, (3, 2), **ours), nn.Conv(8, (3, 2), **theirs)
-        params, state, out_shape = layer.init(KEY, (6, 7, 4))
+        params, state, out_shape = layer.init(a_key(), (6, 7, 4))
         params = jax.tree.map(lambda p: p + 0.1, params)
         (x,) = draw((2, 6, 7, 4), dtype=jnp.float64)
 
@@ -93,6 +95,7 @@ def test_layer_and_its_gradients_are_those_of_flax(ours, theirs):
         )
 
 
+@pytest.mark.quick
 def test_one_pixel_kernel_is_a_dense_layer_at_every_place():
     x, kernel = draw((2, 3, 3, 4), (4, 5))
     actual = layers.convolve2d(x, kernel[None, None])
@@ -170,12 +173,12 @@ def test_setting_that_is_no_int_is_refused():
 )
 def test_input_that_does_not_fit_is_refused(in_shape, message):
     with pytest.raises(ValueError, match=message):
-        layers.conv2d(4, 3, padding="VALID").init(KEY, in_shape)
+        layers.conv2d(4, 3, padding="VALID").init(a_key(), in_shape)
 
 
 def test_channels_that_the_groups_do_not_divide_are_refused():
     with pytest.raises(ValueError, match="2 groups do not divide the 3 channels"):
-        layers.conv2d(4, 3, groups=2).init(KEY, (5, 5, 3))
+        layers.conv2d(4, 3, groups=2).init(a_key(), (5, 5, 3))
 
 
 @pytest.mark.usefixtures("no_type_checker")

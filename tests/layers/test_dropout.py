@@ -6,15 +6,19 @@ import pytest
 
 from jaxnn import data, layers, losses, train
 
-KEY = jax.random.key(0)
+
+def a_key():
+    return jax.random.key(0)
 
 
-def forward(layer, x, key=KEY, train=True):
+def forward(layer, x, key="the usual", train=True):
+    key = a_key() if isinstance(key, str) else key
     params, state, _ = layer.init(jax.random.key(1), x.shape[1:])
     y, _, saved = layer.forward(params, state, x, key, train)
     return params, y, saved
 
 
+@pytest.mark.quick
 def test_dropped_activations_are_0_and_the_others_scaled_up():
     _, y, saved = forward(layers.dropout(0.75), jnp.ones((100, 100)))
     assert set(np.unique(y)) == {0.0, 4.0}
@@ -24,7 +28,8 @@ def test_dropped_activations_are_0_and_the_others_scaled_up():
 
 
 def test_mask_is_that_of_the_key_in_every_dtype():
-    def mask(dtype, key=KEY):
+    def mask(dtype, key=None):
+        key = a_key() if key is None else key
         return np.asarray(forward(layers.dropout(0.3), jnp.ones((20, 20), dtype), key)[1]) != 0
 
     expected = mask(jnp.float32)
@@ -36,7 +41,7 @@ def test_mask_is_that_of_the_key_in_every_dtype():
 
 @pytest.mark.parametrize("layer", [layers.dropout(0.5), layers.drop_connect(3, 0.5)])
 def test_evaluation_needs_no_key_and_drops_nothing(layer):
-    x = jax.random.normal(KEY, (5, 3))
+    x = jax.random.normal(a_key(), (5, 3))
     params, y, saved = forward(layer, x, None, train=False)
     expected = layers.affine(x, params["kernel"], params["bias"]) if params else x
     np.testing.assert_array_equal(y, expected)
@@ -45,7 +50,7 @@ def test_evaluation_needs_no_key_and_drops_nothing(layer):
 
 
 def test_rate_0_drops_nothing():
-    x = jax.random.normal(KEY, (5, 3))
+    x = jax.random.normal(a_key(), (5, 3))
     np.testing.assert_array_equal(forward(layers.dropout(0.0), x)[1], x)
     params, y, _ = forward(layers.drop_connect(3, 0), x)
     np.testing.assert_array_equal(y, layers.affine(x, params["kernel"], params["bias"]))
@@ -69,10 +74,10 @@ def test_drop_connect_drops_weights_with_one_mask_for_the_batch():
 
 
 def test_drop_connect_is_the_dense_layer_on_average():
-    x = jax.random.normal(KEY, (2, 4))
+    x = jax.random.normal(a_key(), (2, 4))
     layer = layers.drop_connect(3, 0.3)
     params, whole, _ = forward(layer, x, None, train=False)
-    keys = jax.random.split(KEY, 4000)
+    keys = jax.random.split(a_key(), 4000)
     sampled = jax.vmap(lambda key: layer.forward(params, (), x, key, True)[0])(keys)
     error = np.asarray(sampled.std(0)) / np.sqrt(4000)
     assert (np.abs(sampled.mean(0) - whole) < 5 * error).all()
@@ -83,12 +88,12 @@ def branch():
 
 
 def test_branch_survives_whole_or_is_skipped_and_is_scaled_in_evaluation():
-    x, layer = jax.random.normal(KEY, (5, 3)), layers.stochastic_depth(branch(), 0.25)
-    params, state, out_shape = layer.init(KEY, (3,))
+    x, layer = jax.random.normal(a_key(), (5, 3)), layers.stochastic_depth(branch(), 0.25)
+    params, state, out_shape = layer.init(a_key(), (3,))
     assert out_shape == (3,)
     added = branch().forward(params, state, x, None, True)[0]
     seen = []
-    for key in jax.random.split(KEY, 40):
+    for key in jax.random.split(a_key(), 40):
         y, after, saved = layer.forward(params, state, x, key, True)
         survived = bool((y != x).any())
         np.testing.assert_allclose(y, x + added if survived else x, rtol=1e-6)
@@ -107,7 +112,7 @@ def test_branch_survives_whole_or_is_skipped_and_is_scaled_in_evaluation():
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("p", [0.0, 1.0])
 def test_certain_survival_is_a_residual_layer_and_certain_death_the_identity(p, train):
-    x = jax.random.normal(KEY, (5, 3))
+    x = jax.random.normal(a_key(), (5, 3))
     params, y, _ = forward(layers.stochastic_depth(layers.dense(3), p), x, train=train)
     dense = layers.affine(x, params["kernel"], params["bias"])
     np.testing.assert_array_equal(y, x + dense if p else x)
@@ -171,7 +176,7 @@ def test_survival_outside_its_range_and_a_branch_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"survival_probability must be in \[0, 1\], got 1\.1"):
         layers.stochastic_depth(layers.dense(3), 1.1)
     with pytest.raises(ValueError, match=r"dense\(3\) makes \(3,\) of \(4,\)"):
-        layers.stochastic_depth(layers.dense(3), 0.5).init(KEY, (4,))
+        layers.stochastic_depth(layers.dense(3), 0.5).init(a_key(), (4,))
 
 
 def image_network(rate, momentum=0.9, dropped=True, gradient="hand"):

@@ -41,6 +41,7 @@ def test_activation_layers_with_settings_hand_them_to_the_function_and_its_rule(
     np.testing.assert_array_equal(layer.backward(params, saved, dy)[1], expected)
 
 
+@pytest.mark.quick
 def test_nothing_is_learned_through_a_step_layer():
     y, _, saved = layers.step.forward((), (), jnp.asarray([[-1.0, 0.0, 2.0]]), None, True)
     np.testing.assert_array_equal(y, [[0, 0, 1]])
@@ -100,6 +101,7 @@ def test_an_activation_without_a_rule_is_refused():
         layers.activation(jnp.square)
 
 
+@pytest.mark.quick
 def test_flatten_keeps_the_batch_and_its_backward_undoes_it():
     x = jnp.arange(24.0).reshape(2, 3, 4, 1)
     _, _, out_shape = layers.flatten.init(jax.random.key(0), (3, 4, 1))

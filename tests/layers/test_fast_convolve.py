@@ -64,6 +64,7 @@ def test_each_form_is_the_plain_convolution(image, kernel, settings):
         assert_close(in_each_form[form], expected)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("form", FORMS)
 def test_grad_takes_the_rule(form):
     x, weights = draw((2, 4, 4, 2), (3, 3, 2, 3))

@@ -7,11 +7,13 @@ import pytest
 from jaxnn import layers
 from jaxnn.layers.norm import moments as moments_of
 
-KEY = jax.random.key(0)
+
+def a_key():
+    return jax.random.key(0)
 
 
 def draw(*shape):
-    return 2 * jax.random.normal(KEY, shape) + 1
+    return 2 * jax.random.normal(a_key(), shape) + 1
 
 
 def assert_trees_close(actual, expected, tolerance=1e-12):
@@ -27,7 +29,7 @@ def test_batch_norm_is_that_of_flax_with_state_and_gradients(train):
     with jax.enable_x64(True):
         x = draw(4, 3, 2, 5)
         layer = layers.batch_norm(momentum=0.9, epsilon=1e-2)
-        params, state, _ = layer.init(KEY, (3, 2, 5))
+        params, state, _ = layer.init(a_key(), (3, 2, 5))
         params = {"scale": params["scale"] + 0.3, "bias": params["bias"] - 0.2}
         for step in range(3):  # the running moments are not those of the batch at hand
             _, state, _ = layer.forward(params, state, x + step, None, True)
@@ -51,10 +53,11 @@ def test_batch_norm_is_that_of_flax_with_state_and_gradients(train):
         assert_trees_close(layer.backward(params, saved, jnp.cos(y)), pullback(jnp.cos(y)))
 
 
+@pytest.mark.quick
 def test_layer_norm_and_its_gradients_are_those_of_flax():
     with jax.enable_x64(True):
         x, layer = draw(4, 3, 5), layers.layer_norm(epsilon=1e-2)
-        params, state, _ = layer.init(KEY, (3, 5))
+        params, state, _ = layer.init(a_key(), (3, 5))
         params = {"scale": params["scale"] + jnp.arange(5.0), "bias": params["bias"] - 0.2}
         module = nn.LayerNorm(epsilon=1e-2, use_fast_variance=False)
         with jax.numpy_dtype_promotion("standard"):
@@ -121,7 +124,7 @@ def test_one_feature_becomes_the_bias_of_a_layer_norm():
 
 def test_empty_batch_is_refused_in_training_and_passes_otherwise():
     x = jnp.zeros((0, 3))
-    params, state, _ = layers.batch_norm().init(KEY, (3,))
+    params, state, _ = layers.batch_norm().init(a_key(), (3,))
     with pytest.raises(ValueError, match=r"empty batch, of shape \(0, 3\), has no mean"):
         layers.batch_norm().forward(params, state, x, None, True)
     for layer, train in ((layers.batch_norm(), False), (layers.layer_norm(), True)):
@@ -133,7 +136,7 @@ def test_empty_batch_is_refused_in_training_and_passes_otherwise():
 
 def test_running_moments_start_at_0_and_1_and_move_by_the_momentum():
     layer = layers.batch_norm(momentum=0.75)
-    params, state, out_shape = layer.init(KEY, (2,))
+    params, state, out_shape = layer.init(a_key(), (2,))
     assert out_shape == (2,)
     x = jnp.asarray([[1.0, 0.0], [5.0, 0.0]])
     _, state, _ = layer.forward(params, state, x, None, True)
@@ -144,7 +147,7 @@ def test_running_moments_start_at_0_and_1_and_move_by_the_momentum():
 
 
 def test_momentum_may_be_traced():
-    params, state, _ = layers.batch_norm().init(KEY, (2,))
+    params, state, _ = layers.batch_norm().init(a_key(), (2,))
     x = draw(3, 2)
 
     @jax.jit
@@ -163,7 +166,7 @@ def test_momentum_may_be_traced():
         (lambda: layers.layer_norm(epsilon=-1e-3), ValueError, r"epsilon must .* got -0\.001"),
         (lambda: layers.batch_norm(momentum=1.5), ValueError, r"in \[0, 1\], got 1\.5"),
         (lambda: layers.batch_norm(momentum="0.9"), TypeError, "momentum must be a number"),
-        (lambda: layers.layer_norm().init(KEY, ()), ValueError, "needs an axis of features"),
+        (lambda: layers.layer_norm().init(a_key(), ()), ValueError, "needs an axis of features"),
         (
             lambda: layers.normalize_batch(jnp.ones((2, 3)), jnp.ones(4), jnp.ones(3)),
             ValueError,

@@ -8,7 +8,6 @@ import pytest
 
 from jaxnn import layers
 
-KEY = jax.random.key(0)
 SETTINGS = [
     {},
     {"window": 2, "strides": 1},
@@ -19,8 +18,12 @@ SETTINGS = [
 ]
 
 
+def a_key():
+    return jax.random.key(0)
+
+
 def images(*shape):
-    return jax.random.normal(KEY, shape or (2, 5, 6, 3))
+    return jax.random.normal(a_key(), shape or (2, 5, 6, 3))
 
 
 def flax_settings(window=2, strides=None, padding="VALID"):
@@ -70,6 +73,7 @@ def test_pooling_is_the_loop_over_windows():
     )
 
 
+@pytest.mark.quick
 def test_global_pooling_is_over_all_places():
     x = images()
     np.testing.assert_array_equal(layers.max_of_image(x), np.asarray(x).max((1, 2)))
@@ -99,6 +103,7 @@ def test_of_tied_maxima_the_first_takes_the_gradient(ties):
         np.testing.assert_array_equal(gradient.ravel(), first)
 
 
+@pytest.mark.quick
 def test_padding_never_wins():
     x = -1 - jnp.abs(images(1, 3, 3, 1))
     settings = {"window": 2, "padding": ((1, 0), (1, 0))}
@@ -139,11 +144,11 @@ POOLS = [
 @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
 @pytest.mark.parametrize("batch", [0, 1])
 def test_shape_is_as_announced_for_an_empty_batch_too(pool, batch):
-    params, state, out_shape = pool.init(KEY, (5, 6, 3))
+    params, state, out_shape = pool.init(a_key(), (5, 6, 3))
 
     @jax.jit
     def there_and_back_fn(x):
-        y, _, saved = pool.forward(params, state, x, KEY, True)
+        y, _, saved = pool.forward(params, state, x, a_key(), True)
         return y, pool.backward(params, saved, y)[1]
 
     y, dx = there_and_back_fn(images(batch, 5, 6, 3))
@@ -153,7 +158,7 @@ def test_shape_is_as_announced_for_an_empty_batch_too(pool, batch):
 @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
 def test_what_is_no_image_is_refused(pool):
     with pytest.raises(ValueError, match=r"takes images of \(height, width, channels\).*\(784,\)"):
-        pool.init(KEY, (784,))
+        pool.init(a_key(), (784,))
 
 
 @pytest.mark.usefixtures("no_type_checker")
@@ -179,9 +184,9 @@ def test_images_of_bytes_are_refused():
 
 def test_windows_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="window of 3 rows does not fit into an image of 2"):
-        layers.max_pool2d(3).init(KEY, (2, 5, 1))
+        layers.max_pool2d(3).init(a_key(), (2, 5, 1))
     with pytest.raises(ValueError, match=r"must be less than the window \(2, 2\)"):
-        layers.max_pool2d(2, padding=((0, 2), (0, 0))).init(KEY, (4, 4, 1))
+        layers.max_pool2d(2, padding=((0, 2), (0, 0))).init(a_key(), (4, 4, 1))
     with pytest.raises(ValueError, match=r"cotangent must have the shape \(2, 2, 3, 3\)"):
         layers.max_of_windows_vjp(images(), jnp.ones((2, 2, 2, 3)))
 

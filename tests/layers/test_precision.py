@@ -41,6 +41,7 @@ def test_the_same_dtype_changes_no_bit(case):
     jax.tree.map(np.testing.assert_array_equal, actual, expected)
 
 
+@pytest.mark.quick
 def test_bfloat16_rounds_and_keeps_the_dtypes_outside(case):
     expected, actual = (
         pulled_back(layer, *case) for layer in (NETWORK, in_dtype(NETWORK, jnp.bfloat16))

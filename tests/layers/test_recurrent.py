@@ -9,13 +9,16 @@ import pytest
 
 from jaxnn import layers
 
-KEY = jax.random.key(0)
 CELLS = {
     "elman": (layers.elman, layers.elman_cell, layers.elman_cell_vjp),
     "gru": (layers.gru, layers.gru_cell, layers.gru_cell_vjp),
     "lstm": (layers.lstm, layers.lstm_cell, layers.lstm_cell_vjp),
 }
 each_cell = pytest.mark.parametrize("name", CELLS)
+
+
+def a_key():
+    return jax.random.key(0)
 
 
 def loop(name, params, x, units):
@@ -39,11 +42,11 @@ def loop(name, params, x, units):
 @pytest.mark.parametrize("shape", [(2, 5, 3), (1, 1, 1), (0, 4, 2)])
 def test_a_layer_is_the_loop_over_time_whole_or_its_end(name, shape):
     make = CELLS[name][0]
-    x = jax.random.normal(KEY, shape)
+    x = jax.random.normal(a_key(), shape)
     outputs = {}
     for whole in (True, False):
         layer = make(4, return_sequences=whole)
-        params, state, out_shape = layer.init(KEY, shape[1:])
+        params, state, out_shape = layer.init(a_key(), shape[1:])
         outputs[whole], _, saved = layer.forward(params, state, x, None, True)
         assert outputs[whole].shape == (shape[0], *out_shape)
         dparams, dx = layer.backward(params, saved, outputs[whole])
@@ -56,8 +59,8 @@ def test_a_layer_is_the_loop_over_time_whole_or_its_end(name, shape):
 @each_cell
 def test_an_input_does_not_reach_the_outputs_before_it(name):
     layer = CELLS[name][0](3, return_sequences=True)
-    params, state, _ = layer.init(KEY, (6, 2))
-    x = jax.random.normal(KEY, (1, 6, 2))
+    params, state, _ = layer.init(a_key(), (6, 2))
+    x = jax.random.normal(a_key(), (1, 6, 2))
     _, _, saved = layer.forward(params, state, x, None, True)
     dy = jnp.zeros((1, 6, 3)).at[:, 3].set(1)
     _, dx = layer.backward(params, saved, dy)
@@ -108,7 +111,7 @@ def leaky_sum_vjp(projected, total, decay, cotangent):
 
 def test_a_cell_of_your_own_is_unrolled_by_its_own_rule():
     with jax.enable_x64(True):
-        inputs = (jax.random.normal(KEY, (2, 5, 3)), jnp.ones((2, 3)), (jnp.asarray(0.5),))
+        inputs = (jax.random.normal(a_key(), (2, 5, 3)), jnp.ones((2, 3)), (jnp.asarray(0.5),))
         unroll = functools.partial(layers.unroll, cell=leaky_sum)
         actual, pullback = jax.vjp(unroll, *inputs)
         np.testing.assert_allclose(actual[:, 1], inputs[0][:, 1] + inputs[0][:, 0] / 2 + 1 / 4)
@@ -121,7 +124,7 @@ def test_a_cell_of_your_own_is_unrolled_by_its_own_rule():
 @each_cell
 def test_the_loop_back_through_time_holds_one_product_and_no_slope(name):
     layer = CELLS[name][0](4)
-    params, state, _ = layer.init(KEY, (5, 3))
+    params, state, _ = layer.init(a_key(), (5, 3))
     _, _, saved = layer.forward(params, state, jnp.ones((2, 5, 3)), None, True)
     program = jax.jit(layer.backward).lower(params, saved, jnp.ones((2, 4))).compile().as_text()
     lines = [line for line in program.splitlines() if "op_name" in line]
@@ -136,7 +139,7 @@ def test_lstm_gradient_survives_a_gap_at_which_that_of_the_vanilla_network_vanis
     sizes = {}
     for name in ("elman", "lstm"):
         layer = CELLS[name][0](8)
-        params, state, _ = layer.init(KEY, (60, 1))
+        params, state, _ = layer.init(a_key(), (60, 1))
         params["recurrent_kernel"] *= 0.5
         params["bias"] = params["bias"].at[8:16].multiply(5)  # of the LSTM's forget gates
         _, _, saved = layer.forward(params, state, jnp.ones((1, 60, 1)), None, True)
@@ -146,14 +149,15 @@ def test_lstm_gradient_survives_a_gap_at_which_that_of_the_vanilla_network_vanis
     assert sizes["lstm"] > 1e-3
 
 
+@pytest.mark.quick
 def test_how_the_weights_start():
-    params, _, _ = layers.lstm(4).init(KEY, (5, 3))
+    params, _, _ = layers.lstm(4).init(a_key(), (5, 3))
     assert (params["kernel"].shape, params["recurrent_kernel"].shape) == ((3, 16), (4, 16))
     np.testing.assert_array_equal(params["bias"], np.repeat([0, 1, 0, 0], 4))
     for u in np.split(params["recurrent_kernel"], 4, axis=1):
         np.testing.assert_allclose(u.T @ u, np.eye(4), atol=1e-6)
     assert np.abs(params["kernel"]).max() <= np.sqrt(6 / (3 + 4))
-    gru_params, _, _ = layers.gru(4).init(KEY, (5, 3))
+    gru_params, _, _ = layers.gru(4).init(a_key(), (5, 3))
     assert not gru_params["bias"].any()
     assert gru_params["recurrent_bias"].shape == (4,)
 
@@ -165,4 +169,4 @@ def test_bad_input_is_refused(name):
         make(0)
     for shape in ((5,), (0, 3), (2, 2, 2)):
         with pytest.raises(ValueError, match=rf"{name} needs \[time, features\] of at least one"):
-            make(3).init(KEY, shape)
+            make(3).init(a_key(), shape)

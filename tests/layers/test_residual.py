@@ -5,13 +5,16 @@ import pytest
 
 from jaxnn import activations, layers
 
-KEY = jax.random.key(0)
+
+def a_key():
+    return jax.random.key(0)
 
 
+@pytest.mark.quick
 def test_the_gradient_goes_past_the_layer_and_through_it():
     layer = layers.residual(layers.tanh)
     x, dy = jnp.asarray([[0.5, -2.0]]), jnp.asarray([[1.0, 3.0]])
-    params, state, out_shape = layer.init(KEY, (2,))
+    params, state, out_shape = layer.init(a_key(), (2,))
     y, _, saved = layer.forward(params, state, x, None, True)
     np.testing.assert_allclose(y, x + np.tanh(x), rtol=1e-6)
     _, dx = layer.backward(params, saved, dy)
@@ -21,7 +24,7 @@ def test_the_gradient_goes_past_the_layer_and_through_it():
 
 def test_a_layer_that_changes_the_shape_is_refused():
     with pytest.raises(ValueError, match=r"dense\(3\) makes \(3,\) of \(4,\)"):
-        layers.residual(layers.dense(3)).init(KEY, (4,))
+        layers.residual(layers.dense(3)).init(a_key(), (4,))
 
 
 @pytest.mark.usefixtures("no_type_checker")

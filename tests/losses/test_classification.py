@@ -23,6 +23,7 @@ def test_predictions_of_two_classes_may_have_an_axis_of_one(name, batch):
     np.testing.assert_array_equal(rule(x[..., None], y, dy), rule(x, y, dy)[..., None])
 
 
+@pytest.mark.quick
 def test_softmax_cross_entropy_gradient_sums_to_zero_and_ignores_a_shift():
     with jax.enable_x64(True):
         logits, labels = draw("softmax_cross_entropy", (7,))
@@ -49,6 +50,7 @@ def test_confident_right_answer_keeps_a_gradient():
             np.testing.assert_allclose(actual, sign * slope, rtol=1e-14)
 
 
+@pytest.mark.quick
 def test_binary_cross_entropy_table_of_basics():
     p = jnp.asarray([0.94, 0.90, 0.78, 0.56, 0.51, 0.47, 0.32, 0.10])
     y = jnp.asarray([1, 1, 1, 0, 0, 1, 1, 0])

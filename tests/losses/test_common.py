@@ -79,6 +79,7 @@ def test_an_empty_batch_gives_no_values(name):
 # Bad input
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("no_type_checker")
 @pytest.mark.parametrize("name", OF_LABELS)
 @pytest.mark.parametrize("suffix", ["", "_vjp"])

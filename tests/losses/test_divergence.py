@@ -33,6 +33,7 @@ def test_js_divergence_is_the_square_of_the_distance_of_scipy():
         np.testing.assert_allclose(losses.js_divergence(p, t), distance**2, rtol=1e-12)
 
 
+@pytest.mark.quick
 def test_the_divergences_of_the_slides():
     with jax.enable_x64(True):
         p, t = jnp.asarray([0.4, 0.4, 0.2]), jnp.asarray([0.5, 0.3, 0.2])

@@ -10,6 +10,7 @@ from jaxnn import losses
 inf = np.inf
 
 
+@pytest.mark.quick
 def test_the_hinge_of_the_slides_and_its_kink():
     with jax.enable_x64(True):
         scores, targets = jnp.asarray([0.3, 2.0, 0.3, -1.5]), jnp.asarray([1, 1, -1, -1])

@@ -36,6 +36,7 @@ def test_a_loss_of_one_output_has_the_gradient_of_least_squares(name, promotion)
     np.testing.assert_allclose(grads["kernel"][:, 0], 2 * X.T @ residual / 7, rtol=1e-4)
 
 
+@pytest.mark.quick
 def test_the_targets_may_have_the_axis_that_the_predictions_lack():
     def loss(p, y):
         return jnp.abs(p - y)

@@ -9,6 +9,7 @@ from jaxnn import losses
 inf = np.inf
 
 
+@pytest.mark.quick
 def test_reduce_is_a_weighted_mean_or_sum():
     values, weights = jnp.asarray([1.0, 2.0, 6.0]), jnp.asarray([1, 0, 3])
     assert losses.reduce(values) == 3

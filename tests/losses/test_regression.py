@@ -37,6 +37,7 @@ def test_cost_of_the_slides_lines():
     np.testing.assert_allclose(costs, [4.67, 0, 4.67], atol=5e-3)
 
 
+@pytest.mark.quick
 def test_the_huber_loss_of_the_slides():
     residual, zero = jnp.asarray([[-3.0], [-0.5], [0.5], [3.0]]), jnp.zeros((4, 1))
     np.testing.assert_array_equal(losses.huber(residual, zero), [2.5, 0.125, 0.125, 2.5])

@@ -45,6 +45,7 @@ def test_the_loss_is_least_where_the_network_is_as_uncertain_as_the_labels():
         np.testing.assert_allclose(least, -(t * np.log(t)).sum(), rtol=1e-12)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("logits", "label", "alpha", "value", "gradient"),
     [
@@ -87,6 +88,7 @@ def test_alpha_may_be_traced():
         )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, np.nan])
 def test_an_alpha_that_is_no_share_is_refused(alpha):
     z, y = draw((7,))

@@ -21,6 +21,7 @@ def saved(tmp_path):
     return path, params, state
 
 
+@pytest.mark.quick
 def test_a_network_comes_back_from_its_file_alone(saved):
     path, params, state = saved
     loaded = models.load(path)

@@ -48,6 +48,7 @@ def test_by_hand_as_by_autodiff(name):
         )
 
 
+@pytest.mark.quick
 def test_the_convolutional_network_is_that_of_the_slide():
     """Its parameters as Keras counts them on 28 x 28 pixels, worked out by hand."""
     params, state, _ = jax.eval_shape(

@@ -4,6 +4,7 @@ import pytest
 from jaxnn import layers, models
 
 
+@pytest.mark.quick
 def test_every_layer_has_a_row_with_what_it_holds_and_does():
     rows = models.rows(models.conv_net(10), (28, 28, 1))
     assert [row.name for row in rows[:3]] == ["conv2d(32, (3, 3))", "relu", "batch_norm"]

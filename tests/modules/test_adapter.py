@@ -103,6 +103,7 @@ def test_it_is_the_loop_that_a_user_of_flax_writes():
     np.testing.assert_allclose(result.state["norm"]["mean"], model.norm.mean[...], rtol=1e-4)
 
 
+@pytest.mark.quick
 def test_a_module_that_is_made_already_keeps_its_weights():
     net = Net(nnx.Rngs(7))
     layer = modules.as_layer(net)

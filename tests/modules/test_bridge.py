@@ -94,6 +94,7 @@ def test_ten_steps_of_training_are_the_same():
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.quick
 def test_what_belongs_to_another_module_is_refused():
     module, _ = made("MLP")
     _, other = made("LogisticRegression")
@@ -106,6 +107,7 @@ def test_what_belongs_to_another_module_is_refused():
     assert "params/7/kernel: float32[4,3]" in both.partition("MLP has")[2]
 
 
+@pytest.mark.quick
 def test_a_part_without_a_counterpart_is_named():
     with pytest.raises(TypeError, match=r"nnx.Einsum has no counterpart"):
         modules.params_of(nnx.Einsum("ab,bc->ac", (2, 3), (3,), rngs=nnx.Rngs(0)))

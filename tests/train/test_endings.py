@@ -28,6 +28,7 @@ def line():
     return data.from_arrays(x, 2 * x, x, 2 * x, classes=())
 
 
+@pytest.mark.quick
 def test_a_lane_that_goes_bad_stays_before_that_update(line):
     rates = [0.1, 3.0, 1e30]
     history, params = train.sweep(regression, line, learning_rate=rates, return_params=True)

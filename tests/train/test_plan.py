@@ -17,6 +17,7 @@ def setup(learning_rate, width=4, conv=False, epochs=5):
     )  # fmt: skip
 
 
+@pytest.mark.quick
 def test_a_plan_counts_programs_lanes_and_work(blobs):
     plan = train.plan(setup, blobs, learning_rate=[0.1, 1.0], width=[4, 8], seed=range(3))
     assert plan.num_lanes == 12

@@ -98,6 +98,7 @@ def test_a_signal_saves_and_says_how_to_go_on(blobs, undisturbed, tmp_path, numb
     assert_same_bits(history, undisturbed[0])
 
 
+@pytest.mark.quick
 def test_a_fit_resumes_too(blobs, tmp_path):
     expected = train.fit(setup, blobs, learning_rate=0.1)
     with pytest.raises(StoppedError):

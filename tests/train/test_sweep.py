@@ -88,6 +88,7 @@ def numpy_run(dataset, learning_rate, momentum, l2, seed, *, epochs=4, batch_siz
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
+@pytest.mark.quick
 def test_a_run_is_that_of_plain_numpy(blobs):
     result = train.fit(mlp, blobs, learning_rate=0.3, momentum=0.8, l2=0.01, seed=5)
     expected = numpy_run(blobs, 0.3, 0.8, 0.01, 5)
@@ -145,6 +146,7 @@ def test_vectorised_lanes_agree_with_lanes_one_after_another(blobs):
     assert_same(one_by_one.sel(learning_rate=0.5, seed=1), alone, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.quick
 def test_one_worker_gives_the_bits_of_two(blobs):
     one, two = (
         train.sweep(mlp, blobs, learning_rate=[0.1, 0.5, 1.0], seed=0, num_devices=number)

@@ -21,7 +21,6 @@ from matplotlib.figure import Figure
 from experiments.claims.verdicts import Verdict, paired_difference, verdict_on
 from experiments.pages import style
 from jaxnn import data, layers, losses, optimizers, train
-from jaxnn.data import toy
 
 RULES = {
     "gradient descent": optimizers.gradient_descent,
@@ -31,8 +30,8 @@ RULES = {
     "RMSProp": optimizers.rmsprop,
     "Adam": optimizers.adam,
 }
-VALLEY = toy.Surface(jnp.array([1.0, 50.0]))  # J = (x^2 + 50 y^2) / 2
-SADDLE = toy.Surface(jnp.array([2.0, -2.0]))  # J = x^2 - y^2
+VALLEY = (1.0, 50.0)  # the curvatures of J = (x^2 + 50 y^2) / 2
+SADDLE = (2.0, -2.0)  # and of J = x^2 - y^2
 BESIDE = 1e-6  # how far from the ridge y = 0 a descent starts
 RATES_HERE = {
     "gradient descent": 0.02,
@@ -110,13 +109,14 @@ def run(config: Config) -> xr.Dataset:
     return results.merge(history.drop_vars(dropped, errors="ignore"))
 
 
-def _path(rule: str, surface, start: tuple[float, float], num_steps: int) -> np.ndarray:
+def _path(
+    rule: str, curvatures: tuple[float, float], start: tuple[float, float], num_steps: int
+) -> np.ndarray:
     """[step, axis], in float64; beyond the edge at |y| = 1e6 of the saddle the path stands."""
     with jax.enable_x64(True):
-        curvatures = jnp.asarray(np.asarray(surface.curvatures), jnp.float64)
         path = optimizers.descend(
             RULES[rule](RATES_HERE[rule]),
-            lambda w: jnp.where(jnp.abs(w).max() < 1e6, curvatures * w, 0.0),
+            lambda w: jnp.where(jnp.abs(w).max() < 1e6, jnp.asarray(curvatures) * w, 0.0),
             jnp.asarray(start, jnp.float64),
             num_steps,
         )

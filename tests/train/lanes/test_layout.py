@@ -76,6 +76,7 @@ def test_evaluation_stays_in_the_cache_of_a_cpu_and_in_the_memory(
     assert evaluation.at_once(saved) == expected
 
 
+@pytest.mark.quick
 def test_what_a_lane_needs_is_counted_from_its_shapes(blobs):
     params = 2 * 4 + 4 + 2 * 4 + 4 * 3 + 3
     state = 2 * 4
@@ -87,6 +88,7 @@ def test_what_a_lane_needs_is_counted_from_its_shapes(blobs):
     )
 
 
+@pytest.mark.quick
 def test_lanes_are_cut_into_chunks_that_fit(blobs, monkeypatch):
     roomy = planned(blobs, num_lanes=100)
     for room in (roomy.memory - 1, roomy.memory // 2 + 2000):

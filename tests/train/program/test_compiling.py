@@ -12,7 +12,11 @@ from jaxnn import layers, private_jax
 from jaxnn.train.program import compiling
 from jaxnn.train.program.compiling import Kept, Traced, has_convolutions
 
-IMAGES, KERNEL = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
+
+def images_and_kernel():
+    return jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
+
+
 FACTOR = 2.0
 
 
@@ -42,32 +46,36 @@ def options(monkeypatch):
     return seen
 
 
+@pytest.mark.quick
 def test_convolutions_are_found_wherever_they_are():
-    assert has_convolutions(jax.make_jaxpr(in_a_loop)(IMAGES, KERNEL).jaxpr)
+    images, kernel = images_and_kernel()
+    assert has_convolutions(jax.make_jaxpr(in_a_loop)(images, kernel).jaxpr)
     assert has_convolutions(
-        jax.make_jaxpr(jax.grad(lambda k: layers.fast_convolve2d(IMAGES, k).sum()))(KERNEL).jaxpr
+        jax.make_jaxpr(jax.grad(lambda k: layers.fast_convolve2d(images, k).sum()))(kernel).jaxpr
     )
     assert not has_convolutions(
-        jax.make_jaxpr(jnp.dot)(IMAGES[0, 0], KERNEL[0].squeeze(-1)[:1].T).jaxpr
+        jax.make_jaxpr(jnp.dot)(images[0, 0], kernel[0].squeeze(-1)[:1].T).jaxpr
     )
 
 
 def test_the_options_go_by_whether_there_are_convolutions(options):
+    images, kernel = images_and_kernel()
     on_cpu = jax.default_backend() == "cpu"
-    np.testing.assert_array_equal(compiled(jnp.square, KERNEL)(KERNEL), KERNEL)
+    np.testing.assert_array_equal(compiled(jnp.square, kernel)(kernel), kernel)
     assert options[-1] == (private_jax.accepted(compiling.WITHOUT_CONVOLUTIONS) if on_cpu else None)
-    convolved = compiled(in_a_loop, IMAGES, KERNEL)
-    np.testing.assert_allclose(convolved(IMAGES, KERNEL), in_a_loop(IMAGES, KERNEL), rtol=1e-6)
+    convolved = compiled(in_a_loop, images, kernel)
+    np.testing.assert_allclose(convolved(images, kernel), in_a_loop(images, kernel), rtol=1e-6)
     assert options[-1] == (private_jax.accepted(compiling.FOR_CONVOLUTIONS) if on_cpu else None)
-    compiled(jnp.square, KERNEL, once=True)
+    compiled(jnp.square, kernel, once=True)
     assert options[-1] == (private_jax.accepted(compiling.ONCE) if on_cpu else None)
 
 
 def test_an_xla_that_refuses_an_option_does_without_it(options, monkeypatch):
+    images, kernel = images_and_kernel()
     known = {"xla_backend_optimization_level": 1}
     monkeypatch.setattr(compiling, "FOR_CONVOLUTIONS", {"xla_of_another_time": "on", **known})
-    convolved = compiled(in_a_loop, IMAGES, KERNEL)
-    np.testing.assert_allclose(convolved(IMAGES, KERNEL), in_a_loop(IMAGES, KERNEL), rtol=1e-6)
+    convolved = compiled(in_a_loop, images, kernel)
+    np.testing.assert_allclose(convolved(images, kernel), in_a_loop(images, kernel), rtol=1e-6)
     assert options[-1] == (known if jax.default_backend() == "cpu" else None)
 
 

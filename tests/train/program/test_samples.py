@@ -85,6 +85,7 @@ def test_training_sets_of_any_size_share_one_program(blobs):
     assert full_batch.attrs["programs"] == 2  # a batch has the size of its training set
 
 
+@pytest.mark.quick
 def test_noise_replaces_a_share_of_the_training_labels_by_other_classes():
     labels = np.arange(2000, dtype=np.int32) % 4
     inputs = np.eye(4, dtype=np.float32)[labels]

@@ -1,9 +1,6 @@
 """A run whose examples are streamed is the run that has them in memory."""
 
 import functools
-import pathlib
-import socket
-import subprocess
 import sys
 import threading
 
@@ -17,7 +14,6 @@ from jaxnn.train.program import compiling, streaming
 
 pytestmark = pytest.mark.usefixtures("no_type_checker")
 
-ROOT = pathlib.Path(__file__).parents[3]
 COMPILED = "/jax/core/compile/backend_compile_duration"
 BATCH_BYTES = 16 * (2 * 4 + 4)
 
@@ -161,6 +157,7 @@ def test_the_next_epoch_is_fetched_before_it_is_asked_for(blobs):
     assert seen == [True]
 
 
+@pytest.mark.quick
 def test_no_more_is_fetched_ahead_than_there_is_room_for(blobs, one_step_at_a_time):
     stream = streamed(blobs, threads=3)
     ahead = []
@@ -232,47 +229,11 @@ def test_without_grain_the_package_is_named(blobs, monkeypatch):
         train.fit(setup, streamed(blobs), learning_rate=0.1)
 
 
-PROCESS = """
-import pathlib, sys
-import jax
-address, index, folder = sys.argv[1:]
-jax.distributed.initialize(address, 2, int(index))
-from tests.train.program.test_streaming import spread
-spread(pathlib.Path(folder) / index)
-"""
-
-
 def spread(path):
+    """The batches over all devices, also those of other processes (tests/train/lanes)."""
     rng = np.random.default_rng(0)
     labels = np.arange(40, dtype=np.int32) % 3
     points = rng.normal(size=(40, 2)).astype(np.float32)
     stream = streamed(data.from_arrays(points, labels, points, labels))
     history = train.fit(setup, stream, learning_rate=0.1, lanes="data").history
     np.savez(path, loss=history.test_loss, rows=np.concatenate(stream.source.rows))
-
-
-def test_each_of_two_processes_fetches_its_part_of_every_batch(tmp_path):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"localhost:{free.getsockname()[1]}"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, address, index, str(tmp_path)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for index in "01"
-    ]  # fmt: skip
-    spread(tmp_path / "alone")
-    alone, *parts = (np.load(tmp_path / f"{name}.npz") for name in ("alone", *output_of(processes)))
-    for part in parts:
-        np.testing.assert_allclose(part["loss"], alone["loss"], rtol=1e-5)
-        assert 2 * len(part["rows"]) == len(alone["rows"])
-    both = np.concatenate([part["rows"] for part in parts])
-    np.testing.assert_array_equal(np.sort(both), np.sort(alone["rows"]))
-
-
-def output_of(processes):
-    for index, process in enumerate(processes):
-        output, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, output
-        yield str(index)

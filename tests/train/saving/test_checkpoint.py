@@ -67,6 +67,7 @@ def test_nothing_is_found_in_a_new_directory(tmp_path):
         assert checkpoint.newest(LIKE, range(10)) == []
 
 
+@pytest.mark.quick
 def test_the_newest_of_each_lane_is_found_by_the_next_writer(tmp_path):
     with opened(tmp_path) as checkpoint:
         for lanes, epochs in (([0, 1, 2], 1), ([3, 4], 1), ([0, 1, 2], 2), ([9], 1)):

@@ -8,6 +8,7 @@ from jaxnn.train.errors import (
 from tests.train.checkpoints import IDENTITY, opened, part_of
 
 
+@pytest.mark.quick
 def test_another_sweep_is_refused_with_each_difference(tmp_path):
     opened(tmp_path).close()
     seeds = [*range(60), 600, *range(61, 100)]

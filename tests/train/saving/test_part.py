@@ -35,6 +35,7 @@ def test_nan_and_negative_zero_keep_their_bits(tmp_path):
         assert_same_bits(checkpoint.newest(part.carry, [0, 1]), [part])
 
 
+@pytest.mark.quick
 def test_every_structure_comes_back(tmp_path):
     params = {"dense": [{"kernel": np.ones((2, 3), np.float32)}, ()], "a/b.c": (np.ones(2), None)}
     optimizers = (

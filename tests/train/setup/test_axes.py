@@ -14,6 +14,7 @@ def grid(**hyperparameters):
     return Grid(setup, {"learning_rate": 0.1} | hyperparameters)
 
 
+@pytest.mark.quick
 def test_lists_ranges_and_arrays_are_axes_in_the_order_of_the_call():
     made = grid(width=[5, 6], learning_rate=np.array([0.1, 1.0]), seed=range(3))
     assert list(made.axes) == ["learning_rate", "width", "seed"]  # learning_rate was named first

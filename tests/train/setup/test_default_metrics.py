@@ -88,6 +88,7 @@ def test_the_accuracy_is_that_of_scikit_learn(model, loss, labels, truth, answer
     np.testing.assert_allclose(accuracy(model, loss, labels), expected, rtol=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "loss", [losses.squared_error, losses.huber, optax.l2_loss, lambda p, y: (p - y) ** 2]
 )

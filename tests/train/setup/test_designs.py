@@ -34,6 +34,7 @@ def test_coordinates_keep_their_units(blobs):
     assert drawn.learning_rate.attrs == {"units": "1/loss"}
 
 
+@pytest.mark.quick
 def test_random_settings_lie_in_their_ranges_and_depend_on_seed_and_name_alone():
     rate, width = train.log_uniform(1e-4, 1.0), [10, 20]
     small = train.random(10, learning_rate=rate)

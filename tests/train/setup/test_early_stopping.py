@@ -36,6 +36,7 @@ def test_every_run_stops_where_a_loop_would(patience, min_delta):
         assert tuple(x[run].item() for x in stop) == expected
 
 
+@pytest.mark.quick
 def test_a_curve_by_hand():
     curve = [3.0, 2.0, 2.5, 2.1, 1.9, 1.95, 2.0, 2.2, 0.0]
     assert stop_of(curve, patience=3) == (7, 4, True)

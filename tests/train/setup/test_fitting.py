@@ -89,6 +89,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("changes", "words"), REFUSED)
 def test_what_is_broadcast_along_the_batch_is_refused(changes, words):
     with jax.numpy_rank_promotion("allow"), pytest.raises(ValueError, match=words):

@@ -48,6 +48,7 @@ def test_what_fits_is_accepted(blobs):
     run().check_against(dataclasses.replace(blobs, test=None))
 
 
+@pytest.mark.quick
 def test_batches_that_are_not_full_are_left_out():
     assert run(batch_size=64).num_batches(1617) == 25
     assert run(batch_size=None).num_batches(1617) == 1

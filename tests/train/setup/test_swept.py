@@ -56,6 +56,7 @@ def test_a_swept_number_that_python_decides_by_is_named(blobs, optimizer):
         train.fit(setup_of(optimizer), blobs, rate=0.5, end=0.5)
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("no_type_checker")
 def test_the_line_that_asks_is_shown_wherever_it_is(blobs):
     def late(rate, end):

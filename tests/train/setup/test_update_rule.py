@@ -225,6 +225,7 @@ def test_a_rule_of_ones_own_is_looked_at_too(update, message, dataset):
         run(rule_of(update)).check_against(dataset)
 
 
+@pytest.mark.quick
 def test_a_rule_is_given_what_it_names_and_no_more(dataset):
     rule = rule_of(lambda u, s, p, value: (jax.tree.map(lambda x: -0.1 * value * x, u), s))
     run(rule).check_against(dataset)

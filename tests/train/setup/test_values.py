@@ -97,6 +97,7 @@ def test_one_hot_rows_where_indices_belong_are_refused_and_the_other_way_round()
         train.fit(setup_of(soft, 2), data.from_arrays(X, np.arange(40) % 2), learning_rate=0.1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("ids", "words"),
     [

@@ -100,6 +100,15 @@ def package(session: nox.Session) -> None:
             session.run(python, "-I", *paths, external=True)
 
 
+@nox.session(venv_backend="none")
+def nightly(session: nox.Session) -> None:
+    """What takes longer than CI may: other versions, what is built, and every result again."""
+    for others in (("matrix",), ("package",), ("experiments", "--", "verify")):
+        session.run("nox", "-s", *others, external=True, success_codes=[0, 3])
+    session.run("nox", "-s", "experiments", "--", "gradients", "--out", "build/gradients",
+                external=True)  # fmt: skip
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and types."""

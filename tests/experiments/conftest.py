@@ -13,7 +13,7 @@ from experiments.course import neurons, registry
 from experiments.pages import gradients
 from experiments.record import store, unchanged
 from jaxnn.data.published import release
-from jaxnn.train.program import compiling, program
+from jaxnn.train.program import compiling
 
 TOY = '''
 """Does a ramp
@@ -99,9 +99,8 @@ QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": F
 @pytest.fixture(autouse=True)
 def programs_are_compiled_quickly(monkeypatch):
     """What a test trains is small: compiling it well would take twice as long as all else."""
-    monkeypatch.setattr(compiling, "FOR_CONVOLUTIONS", QUICKLY)
-    monkeypatch.setattr(compiling, "WITHOUT_CONVOLUTIONS", QUICKLY)
-    monkeypatch.setattr(program, "ONCE", QUICKLY)
+    for name in ("FOR_CONVOLUTIONS", "WITHOUT_CONVOLUTIONS", "ONCE"):
+        monkeypatch.setattr(compiling, name, QUICKLY)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -13,14 +13,14 @@ from experiments.record import results
 from experiments.train import setups, task, watching
 from experiments.train.__main__ import main
 from jaxnn import data, train
-from jaxnn.train.program import program
+from jaxnn.train.program import compiling
 
 SMALL = ["--epochs", "2", "--hidden", "8", "--train-size", "128"]
 
 
 @pytest.fixture
 def nothing_is_compiled(monkeypatch):
-    monkeypatch.setattr(program, "compiled", lambda *_: pytest.fail("compiled"))
+    monkeypatch.setattr(compiling.Traced, "compiled", lambda *_, **__: pytest.fail("compiled"))
 
 
 @pytest.mark.usefixtures("nothing_is_compiled")

@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import pathlib
+import statistics
 
 import pytest
 
@@ -109,6 +110,18 @@ def test_no_files_import_each_other_in_a_circle():
     graphlib.TopologicalSorter(
         {m: a - DOORS for m, a in ARROWS.items() if m not in DOORS}
     ).prepare()
+
+
+def test_functions_are_short():
+    """Lines of code, without the docstring: none above sixty, and the median near ten or below."""
+    lines = {}
+    for module, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                said = len((ast.get_docstring(node, clean=False) or "").splitlines())
+                lines[f"{module}.{node.name}"] = node.end_lineno - node.lineno + 1 - said
+    assert {name: number for name, number in lines.items() if number > 60} == {}
+    assert statistics.median(lines.values()) <= 10
 
 
 def test_the_library_knows_no_experiment():

@@ -127,10 +127,6 @@ def _plain() -> tuple[Any, Any]:
         upper = jnp.maximum(x[:, ::2, ::2], x[:, ::2, 1::2])
         return jnp.maximum(upper, jnp.maximum(x[:, 1::2, ::2], x[:, 1::2, 1::2]))
 
-    def normalize(x, moments):
-        mean, variance = moments
-        return (x - mean) * jax.lax.rsqrt(variance + EPSILON)
-
     def init(key):
         draw, keys = jax.nn.initializers.glorot_uniform(), jax.random.split(key, 6)
         shapes: list[tuple[int, ...]] = [
@@ -150,8 +146,9 @@ def _plain() -> tuple[Any, Any]:
         layers = list(zip(params["kernels"], params["biases"], strict=True))
         for number, ((kernel, bias), norm) in enumerate(zip(layers, params["norms"], strict=False)):
             x = jax.nn.relu(convolve(x, kernel) + bias)
-            seen.append((x.mean((0, 1, 2)), x.var((0, 1, 2))))
-            x = normalize(x, seen[-1]) * norm[0] + norm[1]
+            mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+            seen.append((mean, variance))
+            x = (x - mean) * jax.lax.rsqrt(variance + EPSILON) * norm[0] + norm[1]
             if number % 2:
                 x = pool(x)
                 kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - DROPPED, x.shape)

@@ -27,7 +27,7 @@ SELU_SCALE = 1.0507009873554805
 
 def step(x: Floats) -> Floats:
     """f(x) = 1 if x > 0 else 0, the threshold of the perceptron  [Rosenblatt 1958; basics]."""
-    return jnp.heaviside(_floats(x), jnp.zeros_like(x))
+    return jnp.where(jnp.isnan(x), x, (_floats(x) > 0).astype(x.dtype))  # NaN is not hidden
 
 
 def step_vjp(x: Floats, cotangent: Floats) -> Floats:

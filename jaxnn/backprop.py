@@ -56,11 +56,18 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
         check_gradient(model.name, params, grads)
         if regularizer is not None:
             objective += regularizer.penalty(params)
-            grads = jax.tree.map(jnp.add, grads, regularizer.gradient(params))
-        grads = jax.tree.map(summed_over_devices, grads, params)
-        return (objective, Aux(state, losses, predictions)), grads
+            grads = _each(jnp.add, grads, regularizer.gradient(params))
+        return (objective, Aux(state, losses, predictions)), _each(
+            summed_over_devices, grads, params
+        )
 
     return gradient
+
+
+def _each(function: Callable, tree: Any, other: Any) -> Any:
+    """Leaf by leaf, in the form of the first tree: params may come in lists in place of tuples."""
+    leaves, structure = jax.tree.flatten(tree)
+    return structure.unflatten(map(function, leaves, jax.tree.leaves(other)))
 
 
 def by_autodiff(model: Layer, loss: Callable, regularizer: Regularizer | None = None) -> Callable:

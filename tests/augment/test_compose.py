@@ -206,5 +206,5 @@ def test_mixup_of_class_indices_is_refused_before_training(stripes):
             optimizer=optax.sgd(learning_rate),
         )  # fmt: skip
 
-    with pytest.raises(TypeError, match=r"targets of floats, got int32: make them one-hot"):
+    with pytest.raises(ValueError, match=r"targets of floats, got int32: make them one-hot"):
         train.fit(hard, stripes, learning_rate=0.1)

@@ -20,7 +20,7 @@ def setup(learning_rate, width=4, epochs=20, batch_size=30, noise=0.0):
 
 
 def planned(blobs, num_lanes=8, shape=(3, 30), width=4, **options):
-    run = setup(0.1, width)
+    run = setup(0.1, width).measured_on(blobs.train.labels.dtype)
     shapes = program.carry_shapes(run, blobs.train.inputs.shape[1:])
     return layout.layout(run, blobs, num_lanes, shape, shapes, **options)
 

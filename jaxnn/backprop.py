@@ -66,8 +66,8 @@ def by_hand(model: Layer, loss: Callable, regularizer: Regularizer | None = None
 
 def _each(function: Callable, tree: Any, other: Any) -> Any:
     """Leaf by leaf, in the form of the first tree: params may come in lists in place of tuples."""
-    leaves, structure = jax.tree.flatten(tree)
-    return structure.unflatten(map(function, leaves, jax.tree.leaves(other)))
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True)
+    return jax.tree.unflatten(jax.tree.structure(tree), [function(*pair) for pair in pairs])
 
 
 def by_autodiff(model: Layer, loss: Callable, regularizer: Regularizer | None = None) -> Callable:

@@ -119,7 +119,8 @@ def page(families: Mapping[str, Iterable[Judged]]) -> str:
         f"**{len(rows)} gradients derived by hand: {len(rows) - len(failed)} PASS"
         f"{', FAIL: ' + report.escape(', '.join(failed)) if failed else ''}.**",
         "Autodiff and differences judge in float64. An error is that of the worst element, relative"
-        " to the element itself or, where that is smaller, to the root mean square of its leaf. The"
+        " to the element itself or, where that is smaller, to the root mean square of its leaf; of"
+        " differences, what is left beyond eight times that which they are worth themselves. The"
         " slope is that of the Taylor remainder: 2 or more for the right gradient, 1 for a wrong"
         " one, none where the function is linear. The columns of the other dtypes hold value and"
         " gradient, with matrix products at the highest precision, against float64, relative to"

@@ -22,6 +22,7 @@ class Text(io.TextIOBase):
 
     def __init__(self, path: Path, encoding: str):
         self._path, self._encoding = path, encoding
+        self._file: Any = None  # it is closed, too, where it could not be opened
         raw: Any = _open(path)
         try:
             codec = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
@@ -43,7 +44,8 @@ class Text(io.TextIOBase):
         return True
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         super().close()
 
     def _checked(self, read: Any, size: int | None) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
 ASKED = jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError
 
@@ -35,7 +34,7 @@ def _asks(setup, static, fixed, traced) -> bool:
     def make(traced):
         setup(**static, **fixed, **traced)
 
-    shapes = {name: jax.ShapeDtypeStruct((), np.result_type(float)) for name in traced}
+    shapes = {name: jax.ShapeDtypeStruct((), jax.numpy.result_type(float)) for name in traced}
     try:
         jax.eval_shape(make, shapes)
     except ASKED as error:

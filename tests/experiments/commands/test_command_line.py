@@ -7,6 +7,7 @@ import pytest
 from experiments.__main__ import main
 from experiments.commands import command_line
 from experiments.course import registry
+from experiments.pages import gradients
 from experiments.record import results, store
 from experiments.record.results import versions
 
@@ -34,7 +35,8 @@ def test_run_writes_results_figures_and_pages(tmp_path, capsys):
         if p.suffix != ".html" and p.parent.name != "assets"
     )
     names = ["README.md", "figure.png", "figure.svg", "results.json", "results.nc", "run.json"]
-    others = ["gradients/README.md", "ledger/README.md", "ledger/results.json"]
+    sheets = [f"gradients/{name}.{kind}" for name in gradients.SHEETS for kind in ("png", "svg")]
+    others = ["gradients/README.md", *sorted(sheets), "ledger/README.md", "ledger/results.json"]
     toy = [f"toy/{name}" for name in names]
     assert written == [f"reports/{name}" for name in ["README.md", *others, *toy]]
     assert "2 claims: 1 reproduced, 1 erratum" in capsys.readouterr().out

@@ -121,12 +121,15 @@ def slopes(changes: np.ndarray, noise: np.ndarray, total: float, rows: int) -> S
     best = apart.argmin(axis=0)
     at = best, np.arange(rows)
     sides = np.stack([each[:, 0], -each[:, 1]]) / steps  # [forth or back, step, row]
+    size = np.abs(sides[:, 1:]).max(axis=0)[at]
     gap, gap_before = (np.abs(np.subtract(*side))[at] for side in (sides[:, 1:], sides[:, :-1]))
     return Slopes(
         middle=np.where(np.isfinite(apart[at]), better[at], np.nan),
         low=sides[:, 1:].min(axis=0)[at],
         high=sides[:, 1:].max(axis=0)[at],
         worth=apart[at],
-        kink=(gap > 0.5 * gap_before) & (gap > 8 * rounding / STEPS[1:][best]) & (gap > 0),
+        kink=(gap > 0.5 * gap_before)
+        & (gap > 8 * rounding / STEPS[1:][best])
+        & (gap > 1e-4 * size),
         near=np.abs(central[0] - better[at]) <= 0.1 * np.abs(better[at]),
     )
